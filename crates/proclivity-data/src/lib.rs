@@ -1,0 +1,1 @@
+//! Reading, cleaning, splitting and simulating behaviour logs for proclivity.

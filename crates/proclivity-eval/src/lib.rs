@@ -1,0 +1,1 @@
+//! Metrics, protocols and hyper-parameter search for recommenders that state probabilities.

@@ -1,0 +1,1 @@
+//! Exact and labelled-approximate Bayesian beliefs about interests: prior, likelihood, posterior, predictive.

@@ -1,0 +1,1 @@
+//! Top-k recommendation, filters and explanations from a posterior predictive.

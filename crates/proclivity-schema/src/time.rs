@@ -1,0 +1,94 @@
+//! Points in time: microseconds since 1970, UTC, within a range that logs can hold.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::SchemaError;
+
+/// A point in time between 1970-01-01 and 2100-01-01, UTC.
+///
+/// # Units
+/// Microseconds since 1970-01-01T00:00:00Z.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "i64", into = "i64")]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// 1970-01-01T00:00:00Z. Earlier times are errors of the log.
+    pub const MIN: Self = Self(0);
+    /// 2100-01-01T00:00:00Z. Later times are errors of the log.
+    pub const MAX: Self = Self(4_102_444_800_000_000);
+
+    /// From microseconds since 1970.
+    ///
+    /// # Errors
+    /// [`SchemaError::TimeOutOfRange`] before [`Timestamp::MIN`] or after [`Timestamp::MAX`].
+    pub fn from_micros(micros: i64) -> Result<Self, SchemaError> {
+        if (Self::MIN.0..=Self::MAX.0).contains(&micros) {
+            Ok(Self(micros))
+        } else {
+            Err(SchemaError::TimeOutOfRange { micros })
+        }
+    }
+
+    /// From seconds since 1970.
+    ///
+    /// # Errors
+    /// [`SchemaError::TimeOutOfRange`] as for [`Timestamp::from_micros`].
+    pub fn from_seconds(seconds: i64) -> Result<Self, SchemaError> {
+        Self::from_micros(seconds.saturating_mul(1_000_000))
+    }
+
+    /// Microseconds since 1970.
+    pub fn as_micros(self) -> i64 {
+        self.0
+    }
+}
+
+impl FromStr for Timestamp {
+    type Err = SchemaError;
+
+    /// Reads seconds since 1970 (`881250949`), RFC 3339 (`2021-01-01T10:00:00+08:00`), or a civil
+    /// date and time taken as UTC (`2021-01-01 10:00:00`).
+    fn from_str(text: &str) -> Result<Self, SchemaError> {
+        let text = text.trim();
+        if let Ok(seconds) = text.parse::<i64>() {
+            return Self::from_seconds(seconds);
+        }
+        if let Ok(time) = text.parse::<jiff::Timestamp>() {
+            return Self::from_micros(time.as_microsecond());
+        }
+        text.parse::<jiff::civil::DateTime>()
+            .ok()
+            .and_then(|civil| jiff::tz::TimeZone::UTC.to_timestamp(civil).ok())
+            .ok_or_else(|| SchemaError::InvalidTime {
+                text: text.to_owned(),
+            })
+            .and_then(|time| Self::from_micros(time.as_microsecond()))
+    }
+}
+
+impl TryFrom<i64> for Timestamp {
+    type Error = SchemaError;
+    fn try_from(micros: i64) -> Result<Self, SchemaError> {
+        Self::from_micros(micros)
+    }
+}
+
+impl From<Timestamp> for i64 {
+    fn from(time: Timestamp) -> i64 {
+        time.0
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match jiff::Timestamp::from_microsecond(self.0) {
+            Ok(time) => time.fmt(f),
+            // Unreachable: jiff's range holds ours.
+            Err(_) => write!(f, "{} µs", self.0),
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Behaviour and items said in words, in Chinese and English, for proclivity's language models.

@@ -1,0 +1,1 @@
+//! What the examples share: progress bars and charts.
