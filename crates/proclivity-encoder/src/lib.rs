@@ -1,1 +1,9 @@
-//! Language models on burn: embed, score, generate and train, on swappable CPU and GPU backends.
+#![doc = include_str!("../README.md")]
+
+mod device;
+mod error;
+mod model;
+
+pub use device::ComputeDevice;
+pub use error::EncoderError;
+pub use model::{LanguageModel, TextEncoder};
