@@ -1,0 +1,141 @@
+//! Which items' texts are close: a sparse, row-normalised kernel over embeddings.
+
+use ndarray::{ArrayView2, Axis, s};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::PosteriorError;
+use crate::error::in_range;
+use crate::likelihood::finite;
+
+/// For each item its nearest other items, with weights that sum to one.
+///
+/// # Formula
+/// K(i, j) ∝ exp(temperature · cos(eᵢ, eⱼ)) for the `neighbors` nearest j ≠ i, else 0
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Kernel {
+    offsets: Vec<usize>,
+    items: Vec<u32>,
+    weights: Vec<f32>,
+}
+
+impl Kernel {
+    /// The kernel of unit-length embeddings.
+    ///
+    /// Neighbours are found exactly, by blocks of the cosine matrix, in parallel.
+    ///
+    /// # Shapes
+    /// `embeddings`: [items, dim]
+    ///
+    /// # Errors
+    /// [`PosteriorError::NotFinite`] for a NaN or infinity, [`PosteriorError::OutOfRange`] for
+    /// zero neighbours or a negative temperature.
+    pub fn nearest(
+        embeddings: ArrayView2<'_, f32>,
+        neighbors: usize,
+        temperature: f64,
+    ) -> Result<Self, PosteriorError> {
+        const BLOCK: usize = 256;
+        in_range(
+            "neighbors",
+            neighbors as f64,
+            neighbors > 0,
+            "a number from 1",
+        )?;
+        let valid = temperature >= 0.0 && temperature.is_finite();
+        in_range("temperature", temperature, valid, "a finite number from 0")?;
+        finite("embeddings", embeddings)?;
+        let items = embeddings.nrows();
+        let blocks: Vec<usize> = (0..items).step_by(BLOCK).collect();
+        let rows: Vec<Vec<(u32, f32)>> = blocks
+            .into_par_iter()
+            .flat_map_iter(|start| {
+                let end = (start + BLOCK).min(items);
+                let cosines = embeddings.slice(s![start..end, ..]).dot(&embeddings.t());
+                let rows = cosines.axis_iter(Axis(0)).enumerate();
+                rows.map(|(row, cosines)| {
+                    nearest(cosines.iter().copied(), start + row, neighbors, temperature)
+                })
+                .collect::<Vec<_>>()
+            })
+            .collect();
+        let mut kernel = Self {
+            offsets: vec![0],
+            items: Vec::new(),
+            weights: Vec::new(),
+        };
+        for row in rows {
+            kernel.items.extend(row.iter().map(|&(item, _)| item));
+            kernel.weights.extend(row.iter().map(|&(_, weight)| weight));
+            kernel.offsets.push(kernel.items.len());
+        }
+        Ok(kernel)
+    }
+
+    /// How many items there are.
+    pub fn item_count(&self) -> usize {
+        self.offsets.len() - 1
+    }
+
+    /// The nearest items of one item, with their weights, in order of index.
+    ///
+    /// # Panics
+    /// When there is no such item.
+    pub fn row(&self, item: u32) -> impl Iterator<Item = (u32, f32)> + '_ {
+        let range = self.offsets[item as usize]..self.offsets[item as usize + 1];
+        self.items[range.clone()]
+            .iter()
+            .copied()
+            .zip(self.weights[range].iter().copied())
+    }
+}
+
+fn nearest(
+    cosines: impl Iterator<Item = f32>,
+    itself: usize,
+    neighbors: usize,
+    temperature: f64,
+) -> Vec<(u32, f32)> {
+    let mut others: Vec<(u32, f32)> = cosines
+        .enumerate()
+        .filter(|&(item, _)| item != itself)
+        .map(|(item, cosine)| (item as u32, cosine))
+        .collect();
+    if others.len() > neighbors {
+        others.select_nth_unstable_by(neighbors - 1, |a, b| b.1.total_cmp(&a.1));
+        others.truncate(neighbors);
+    }
+    others.sort_unstable_by_key(|&(item, _)| item);
+    let max = others
+        .iter()
+        .map(|&(_, cosine)| cosine)
+        .fold(f32::NEG_INFINITY, f32::max);
+    let weight = |cosine: f32| (temperature * f64::from(cosine - max)).exp();
+    let total: f64 = others.iter().map(|&(_, cosine)| weight(cosine)).sum();
+    others
+        .iter()
+        .map(|&(item, cosine)| (item, (weight(cosine) / total) as f32))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::array;
+
+    #[test]
+    fn rows_are_the_softmax_over_the_nearest_others() {
+        let embeddings = array![[1.0_f32, 0.0], [0.6, 0.8], [0.0, 1.0], [-1.0, 0.0]];
+        let kernel = Kernel::nearest(embeddings.view(), 2, 3.0).unwrap();
+        let row: Vec<_> = kernel.row(0).collect();
+        let expected = 1.0 / (1.0 + (-3.0_f64 * 0.6).exp());
+        assert_eq!(row.iter().map(|r| r.0).collect::<Vec<_>>(), [1, 2]);
+        assert!((f64::from(row[0].1) - expected).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_catalog_of_one_item_has_an_empty_row() {
+        let kernel = Kernel::nearest(array![[1.0_f32]].view(), 5, 1.0).unwrap();
+        assert_eq!(kernel.row(0).count(), 0);
+    }
+}
