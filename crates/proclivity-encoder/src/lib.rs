@@ -1,9 +1,14 @@
 #![doc = include_str!("../README.md")]
 
+mod bert;
+mod cache;
+mod checkpoint;
 mod device;
 mod error;
 mod model;
 
+pub use bert::BertEncoder;
+pub use cache::embed_cached;
 pub use device::ComputeDevice;
 pub use error::EncoderError;
 pub use model::{LanguageModel, TextEncoder};
