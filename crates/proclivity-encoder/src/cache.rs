@@ -33,18 +33,13 @@ pub fn embed_cached(
     let key = key(encoder.fingerprint(), texts);
     let path = directory.join(format!("{key}.safetensors"));
     let shape = (texts.len(), encoder.embedding_dim());
-    if let Some(embeddings) = fs::read(&path)
-        .ok()
-        .and_then(|bytes| decode(&bytes, &key, shape))
-    {
+    if let Some(embeddings) = fs::read(&path).ok().and_then(|bytes| decode(&bytes, &key, shape)) {
         progress(texts.len());
         return Ok(embeddings);
     }
     let embeddings = encoder.embed(texts, progress)?;
-    let bytes = encode(&embeddings, &key).map_err(|source| EncoderError::Safetensors {
-        path: path.clone(),
-        source,
-    })?;
+    let bytes = encode(&embeddings, &key)
+        .map_err(|source| EncoderError::Safetensors { path: path.clone(), source })?;
     write_whole(&path, &bytes).map_err(|source| EncoderError::Io { path, source })?;
     Ok(embeddings)
 }
@@ -79,15 +74,9 @@ fn decode(bytes: &[u8], key: &str, (rows, columns): (usize, usize)) -> Option<Ar
     let sound = metadata.get("seal") == Some(&seal(key, tensor.data()))
         && tensor.dtype() == Dtype::F32
         && tensor.shape() == [rows, columns];
-    let floats = tensor
-        .data()
-        .chunks_exact(4)
-        .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
-    if sound {
-        Array2::from_shape_vec((rows, columns), floats.collect()).ok()
-    } else {
-        None
-    }
+    let floats =
+        tensor.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
+    if sound { Array2::from_shape_vec((rows, columns), floats.collect()).ok() } else { None }
 }
 
 fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
@@ -99,10 +88,8 @@ fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
         file.write_all(bytes)?;
         file.sync_all()
     });
-    written
-        .and_then(|()| fs::rename(&temporary, path))
-        .inspect_err(|_| {
-            // Best effort: the error that matters is the one returned.
-            let _ = fs::remove_file(&temporary);
-        })
+    written.and_then(|()| fs::rename(&temporary, path)).inspect_err(|_| {
+        // Best effort: the error that matters is the one returned.
+        let _ = fs::remove_file(&temporary);
+    })
 }

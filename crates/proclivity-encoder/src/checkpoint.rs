@@ -14,29 +14,20 @@ use tokenizers::Tokenizer;
 use crate::EncoderError;
 
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, EncoderError> {
-    fs::read(path).map_err(|source| EncoderError::Io {
-        path: path.to_owned(),
-        source,
-    })
+    fs::read(path).map_err(|source| EncoderError::Io { path: path.to_owned(), source })
 }
 
 /// The bytes of a file, or nothing where there is none.
 pub(crate) fn read_optional(path: &Path) -> Result<Option<Vec<u8>>, EncoderError> {
-    if path.exists() {
-        read(path).map(Some)
-    } else {
-        Ok(None)
-    }
+    if path.exists() { read(path).map(Some) } else { Ok(None) }
 }
 
 pub(crate) fn parse_json<T: DeserializeOwned>(
     path: &Path,
     bytes: &[u8],
 ) -> Result<T, EncoderError> {
-    serde_json::from_slice(bytes).map_err(|source| EncoderError::Json {
-        path: path.to_owned(),
-        source,
-    })
+    serde_json::from_slice(bytes)
+        .map_err(|source| EncoderError::Json { path: path.to_owned(), source })
 }
 
 /// A tokenizer all of whose ids have a row in an embedding table.
@@ -45,17 +36,11 @@ pub(crate) fn parse_tokenizer(
     bytes: &[u8],
     rows: usize,
 ) -> Result<Tokenizer, EncoderError> {
-    let tokenizer = Tokenizer::from_bytes(bytes).map_err(|source| EncoderError::Tokenizer {
-        path: path.to_owned(),
-        source,
-    })?;
+    let tokenizer = Tokenizer::from_bytes(bytes)
+        .map_err(|source| EncoderError::Tokenizer { path: path.to_owned(), source })?;
     let largest_id = tokenizer.get_vocab(true).into_values().max().unwrap_or(0);
     if largest_id as usize >= rows {
-        return Err(EncoderError::Vocabulary {
-            path: path.to_owned(),
-            largest_id,
-            rows,
-        });
+        return Err(EncoderError::Vocabulary { path: path.to_owned(), largest_id, rows });
     }
     Ok(tokenizer)
 }
@@ -70,16 +55,9 @@ pub(crate) struct Weights<'a> {
 
 impl<'a> Weights<'a> {
     pub(crate) fn new(path: &'a Path, bytes: &'a [u8]) -> Result<Self, EncoderError> {
-        let tensors =
-            SafeTensors::deserialize(bytes).map_err(|source| EncoderError::Safetensors {
-                path: path.to_owned(),
-                source,
-            })?;
-        Ok(Self {
-            path,
-            tensors,
-            taken: RefCell::default(),
-        })
+        let tensors = SafeTensors::deserialize(bytes)
+            .map_err(|source| EncoderError::Safetensors { path: path.to_owned(), source })?;
+        Ok(Self { path, tensors, taken: RefCell::default() })
     }
 
     pub(crate) fn contains(&self, name: &str) -> bool {
@@ -98,10 +76,7 @@ impl<'a> Weights<'a> {
         let view = self
             .tensors
             .tensor(name)
-            .map_err(|_| EncoderError::MissingTensor {
-                path: path(),
-                tensor: tensor(),
-            })?;
+            .map_err(|_| EncoderError::MissingTensor { path: path(), tensor: tensor() })?;
         if view.shape() != shape {
             return Err(EncoderError::TensorShape {
                 path: path(),
@@ -116,11 +91,7 @@ impl<'a> Weights<'a> {
             Dtype::BF16 => DType::BF16,
             other => {
                 let got = format!("{other:?}");
-                return Err(EncoderError::TensorType {
-                    path: path(),
-                    tensor: tensor(),
-                    got,
-                });
+                return Err(EncoderError::TensorType { path: path(), tensor: tensor(), got });
             }
         };
         let data = TensorData::from_bytes_vec(view.data().to_vec(), shape.to_vec(), dtype)
@@ -145,10 +116,7 @@ impl<'a> Weights<'a> {
         let taken = self.taken.into_inner();
         let mut names: Vec<&str> = self.tensors.names();
         names.sort_unstable();
-        match names
-            .into_iter()
-            .find(|name| !taken.contains(*name) && !ignored(name))
-        {
+        match names.into_iter().find(|name| !taken.contains(*name) && !ignored(name)) {
             Some(tensor) => Err(EncoderError::UnknownTensor {
                 path: self.path.to_owned(),
                 tensor: tensor.to_owned(),

@@ -34,21 +34,9 @@ fn embed(encoder: &BertEncoder, texts: &[&str]) -> Array2<f32> {
 fn agree(got: &Array2<f32>, expected: &[Vec<f32>]) {
     assert_eq!(got.nrows(), expected.len());
     for (row, (got, expected)) in got.rows().into_iter().zip(expected).enumerate() {
-        let dot: f64 = got
-            .iter()
-            .zip(expected)
-            .map(|(a, b)| f64::from(*a) * f64::from(*b))
-            .sum();
-        let norm = expected
-            .iter()
-            .map(|b| f64::from(*b).powi(2))
-            .sum::<f64>()
-            .sqrt();
-        let difference = got
-            .iter()
-            .zip(expected)
-            .map(|(a, b)| (a - b).abs())
-            .fold(0.0, f32::max);
+        let dot: f64 = got.iter().zip(expected).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum();
+        let norm = expected.iter().map(|b| f64::from(*b).powi(2)).sum::<f64>().sqrt();
+        let difference = got.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         assert!(dot / norm >= 0.99999, "text {row}: cosine {}", dot / norm);
         assert!(difference <= 1e-4, "text {row}: difference {difference}");
     }
@@ -59,11 +47,7 @@ fn tiny() -> TempDir {
     let copy = TempDir::new().unwrap();
     fs::create_dir(copy.path().join("1_Pooling")).unwrap();
     for file in ["config.json", "tokenizer.json", "model.safetensors"] {
-        fs::copy(
-            fixtures().join("tiny-bert").join(file),
-            copy.path().join(file),
-        )
-        .unwrap();
+        fs::copy(fixtures().join("tiny-bert").join(file), copy.path().join(file)).unwrap();
     }
     copy
 }
@@ -108,32 +92,19 @@ fn minilm_agrees_with_sentence_transformers() {
     for (row, text) in texts.iter().enumerate() {
         let alone = embed(&encoder, &[text]);
         let difference = (&alone.row(0) - &together.row(row)).mapv(f32::abs);
-        assert!(
-            difference.iter().all(|&d| d < 1e-6),
-            "text {row} depends on its batch"
-        );
+        assert!(difference.iter().all(|&d| d < 1e-6), "text {row} depends on its batch");
     }
 }
 
 #[test]
 fn a_text_does_not_depend_on_its_batch() {
     let encoder = load(tiny().path()).unwrap();
-    let texts = [
-        "a film",
-        "the colour film roll",
-        "",
-        "black and white",
-        "a film",
-        "user viewed",
-    ];
+    let texts = ["a film", "the colour film roll", "", "black and white", "a film", "user viewed"];
     let together = embed(&encoder, &texts);
     for (row, text) in texts.iter().enumerate() {
         let alone = embed(&encoder, &[text]);
         let difference = (&alone.row(0) - &together.row(row)).mapv(f32::abs);
-        assert!(
-            difference.iter().all(|&d| d < 1e-6),
-            "text {row} depends on its batch"
-        );
+        assert!(difference.iter().all(|&d| d < 1e-6), "text {row} depends on its batch");
         assert!((alone.row(0).dot(&alone.row(0)) - 1.0).abs() < 1e-5);
     }
     assert_eq!(together.slice(s![0, ..]), together.slice(s![4, ..]));
@@ -148,10 +119,7 @@ fn missing_and_damaged_files_are_named() {
         let bytes = fs::read(&path).unwrap();
         fs::remove_file(&path).unwrap();
         let error = load(directory.path()).err().unwrap();
-        assert!(
-            matches!(&error, EncoderError::Io { path: p, .. } if *p == path),
-            "{error}"
-        );
+        assert!(matches!(&error, EncoderError::Io { path: p, .. } if *p == path), "{error}");
         fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
         let error = load(directory.path()).err().unwrap();
         assert!(error.to_string().contains(file), "{error}");
@@ -176,31 +144,11 @@ fn a_header_that_claims_too_much_is_refused() {
 #[test]
 fn other_architectures_and_shapes_are_refused() {
     for (from, to, field) in [
-        (
-            "\"model_type\": \"bert\"",
-            "\"model_type\": \"llama\"",
-            "model_type",
-        ),
-        (
-            "\"hidden_act\": \"gelu\"",
-            "\"hidden_act\": \"relu\"",
-            "hidden_act",
-        ),
-        (
-            "\"num_attention_heads\": 4",
-            "\"num_attention_heads\": 3",
-            "num_attention_heads",
-        ),
-        (
-            "\"num_attention_heads\": 4",
-            "\"num_attention_heads\": 0",
-            "num_attention_heads",
-        ),
-        (
-            "\"type_vocab_size\": 2",
-            "\"type_vocab_size\": 0",
-            "type_vocab_size",
-        ),
+        ("\"model_type\": \"bert\"", "\"model_type\": \"llama\"", "model_type"),
+        ("\"hidden_act\": \"gelu\"", "\"hidden_act\": \"relu\"", "hidden_act"),
+        ("\"num_attention_heads\": 4", "\"num_attention_heads\": 3", "num_attention_heads"),
+        ("\"num_attention_heads\": 4", "\"num_attention_heads\": 0", "num_attention_heads"),
+        ("\"type_vocab_size\": 2", "\"type_vocab_size\": 0", "type_vocab_size"),
     ] {
         let directory = tiny();
         edit_config(directory.path(), from, to);
@@ -208,32 +156,17 @@ fn other_architectures_and_shapes_are_refused() {
         assert!(matches!(error, EncoderError::Unsupported { field: f, .. } if f == field));
     }
     let directory = tiny();
-    edit_config(
-        directory.path(),
-        "\"intermediate_size\": 32",
-        "\"intermediate_size\": 33",
-    );
+    edit_config(directory.path(), "\"intermediate_size\": 32", "\"intermediate_size\": 33");
     let error = load(directory.path()).err().unwrap();
     assert!(matches!(error, EncoderError::TensorShape { .. }), "{error}");
     let directory = tiny();
-    edit_config(
-        directory.path(),
-        "\"num_hidden_layers\": 2",
-        "\"num_hidden_layers\": 3",
-    );
+    edit_config(directory.path(), "\"num_hidden_layers\": 2", "\"num_hidden_layers\": 3");
     let error = load(directory.path()).err().unwrap();
     assert!(error.to_string().contains("encoder.layer.2"), "{error}");
     let directory = tiny();
-    edit_config(
-        directory.path(),
-        "\"num_hidden_layers\": 2",
-        "\"num_hidden_layers\": 1",
-    );
+    edit_config(directory.path(), "\"num_hidden_layers\": 2", "\"num_hidden_layers\": 1");
     let error = load(directory.path()).err().unwrap();
-    assert!(
-        matches!(error, EncoderError::UnknownTensor { .. }),
-        "{error}"
-    );
+    assert!(matches!(error, EncoderError::UnknownTensor { .. }), "{error}");
 }
 
 #[test]
@@ -241,22 +174,9 @@ fn a_tokenizer_of_another_checkpoint_is_refused() {
     let directory = tiny();
     let path = directory.path().join("tokenizer.json");
     let tokenizer = fs::read_to_string(&path).unwrap();
-    fs::write(
-        &path,
-        tokenizer.replace("\"w23\":", "\"w23\":900,\"unused\":"),
-    )
-    .unwrap();
+    fs::write(&path, tokenizer.replace("\"w23\":", "\"w23\":900,\"unused\":")).unwrap();
     let error = load(directory.path()).err().unwrap();
-    assert!(
-        matches!(
-            error,
-            EncoderError::Vocabulary {
-                largest_id: 900,
-                ..
-            }
-        ),
-        "{error}"
-    );
+    assert!(matches!(error, EncoderError::Vocabulary { largest_id: 900, .. }), "{error}");
 }
 
 #[test]
@@ -268,10 +188,7 @@ fn a_weight_that_is_not_a_number_is_named() {
     bytes[end - 4..].copy_from_slice(&f32::NAN.to_le_bytes());
     fs::write(&path, bytes).unwrap();
     let error = load(directory.path()).err().unwrap();
-    assert!(
-        matches!(error, EncoderError::NonFiniteWeight { .. }),
-        "{error}"
-    );
+    assert!(matches!(error, EncoderError::NonFiniteWeight { .. }), "{error}");
 }
 
 #[test]
@@ -282,10 +199,8 @@ fn the_cache_gives_the_same_and_survives_damage() {
     let cached = || embed_cached(&encoder, &texts, cache.path(), &mut |_| {}).unwrap();
     let first = cached();
     assert_eq!(first, embed(&encoder, &texts));
-    let files: Vec<PathBuf> = fs::read_dir(cache.path())
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
+    let files: Vec<PathBuf> =
+        fs::read_dir(cache.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
     assert_eq!(files.len(), 1, "one file and nothing temporary");
     assert_eq!(cached(), first);
     let sound = fs::read(&files[0]).unwrap();
@@ -297,9 +212,5 @@ fn the_cache_gives_the_same_and_survives_damage() {
         assert_eq!(fs::read(&files[0]).unwrap(), sound, "made anew");
     }
     embed_cached(&encoder, &["a film"], cache.path(), &mut |_| {}).unwrap();
-    assert_eq!(
-        fs::read_dir(cache.path()).unwrap().count(),
-        2,
-        "other texts, another file"
-    );
+    assert_eq!(fs::read_dir(cache.path()).unwrap().count(), 2, "other texts, another file");
 }

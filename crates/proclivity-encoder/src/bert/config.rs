@@ -30,12 +30,7 @@ fn absolute() -> String {
 impl BertConfig {
     pub(super) fn validate(&self, path: &Path) -> Result<(), EncoderError> {
         let refuse = |field, value: String, expected| {
-            Err(EncoderError::Unsupported {
-                path: path.to_owned(),
-                field,
-                value,
-                expected,
-            })
+            Err(EncoderError::Unsupported { path: path.to_owned(), field, value, expected })
         };
         if self.model_type != "bert" {
             return refuse("model_type", self.model_type.clone(), "bert");
@@ -49,11 +44,7 @@ impl BertConfig {
         }
         let heads = self.num_attention_heads;
         if heads == 0 || !self.hidden_size.is_multiple_of(heads) {
-            return refuse(
-                "num_attention_heads",
-                heads.to_string(),
-                "a divisor of hidden_size",
-            );
+            return refuse("num_attention_heads", heads.to_string(), "a divisor of hidden_size");
         }
         if self.type_vocab_size == 0 {
             return refuse("type_vocab_size", "0".to_owned(), "a number from 1");
@@ -63,11 +54,7 @@ impl BertConfig {
             return refuse("max_position_embeddings", value, "a number from 3");
         }
         if !(self.layer_norm_eps > 0.0 && self.layer_norm_eps.is_finite()) {
-            return refuse(
-                "layer_norm_eps",
-                self.layer_norm_eps.to_string(),
-                "a positive number",
-            );
+            return refuse("layer_norm_eps", self.layer_norm_eps.to_string(), "a positive number");
         }
         Ok(())
     }
@@ -107,11 +94,7 @@ impl Pooling {
             || config.pooling_mode_mean_sqrt_len_tokens
             || config.pooling_mode_weightedmean_tokens
             || config.pooling_mode_lasttoken;
-        match (
-            config.pooling_mode_cls_token,
-            config.pooling_mode_mean_tokens,
-            other,
-        ) {
+        match (config.pooling_mode_cls_token, config.pooling_mode_mean_tokens, other) {
             (true, false, false) => Ok(Self::Cls),
             (false, true, false) => Ok(Self::Mean),
             _ => Err(EncoderError::Unsupported {

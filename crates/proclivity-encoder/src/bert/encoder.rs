@@ -50,20 +50,12 @@ impl BertEncoder {
             Some(bytes) => parse_json::<SentenceConfig>(&sentence_path, &bytes)?.max_seq_length,
             None => None,
         };
-        let max_tokens = limit
-            .unwrap_or(usize::MAX)
-            .clamp(3, config.max_position_embeddings);
-        let truncation = TruncationParams {
-            max_length: max_tokens,
-            ..Default::default()
-        };
+        let max_tokens = limit.unwrap_or(usize::MAX).clamp(3, config.max_position_embeddings);
+        let truncation = TruncationParams { max_length: max_tokens, ..Default::default() };
         tokenizer.with_padding(None);
         tokenizer
             .with_truncation(Some(truncation))
-            .map_err(|source| EncoderError::Tokenizer {
-                path: tokenizer_path,
-                source,
-            })?;
+            .map_err(|source| EncoderError::Tokenizer { path: tokenizer_path, source })?;
 
         let pooling_path = directory.join("1_Pooling").join("config.json");
         let pooling = match read_optional(&pooling_path)? {
@@ -112,11 +104,7 @@ impl BertEncoder {
             Pooling::Cls => hidden.slice([0..rows, 0..1]).squeeze_dim(1),
             Pooling::Mean => hidden.mean_dim(1).squeeze_dim(1),
         };
-        pooled
-            .into_data()
-            .convert::<f32>()
-            .try_into_vec()
-            .unwrap_or_default()
+        pooled.into_data().convert::<f32>().try_into_vec().unwrap_or_default()
     }
 }
 
@@ -146,19 +134,12 @@ impl TextEncoder for BertEncoder {
         };
         for (index, encoding) in encodings.into_iter().enumerate() {
             let tokens = encoding.get_ids().to_vec();
-            by_length
-                .entry(tokens.len())
-                .or_default()
-                .push((index, tokens));
+            by_length.entry(tokens.len()).or_default().push((index, tokens));
         }
         let mut done = 0;
         for (length, group) in by_length.into_iter().filter(|&(length, _)| length > 0) {
             for batch in group.chunks((TOKENS_PER_BATCH / length).max(1)) {
-                let tokens = batch
-                    .iter()
-                    .flat_map(|(_, tokens)| tokens)
-                    .copied()
-                    .collect();
+                let tokens = batch.iter().flat_map(|(_, tokens)| tokens).copied().collect();
                 let pooled = self.pooled(tokens, batch.len());
                 for ((index, _), vector) in batch.iter().zip(pooled.chunks(self.embedding_dim)) {
                     let norm = vector.iter().map(|x| x * x).sum::<f32>().sqrt();
@@ -166,11 +147,7 @@ impl TextEncoder for BertEncoder {
                         return Err(EncoderError::NonFiniteEmbedding { index: *index });
                     }
                     let unit = vector.iter().map(|x| x / norm);
-                    embeddings
-                        .row_mut(*index)
-                        .iter_mut()
-                        .zip(unit)
-                        .for_each(|(to, x)| *to = x);
+                    embeddings.row_mut(*index).iter_mut().zip(unit).for_each(|(to, x)| *to = x);
                 }
                 done += batch.len();
                 progress(done);
@@ -183,10 +160,7 @@ impl TextEncoder for BertEncoder {
 /// The error of a batch, with the text it comes from.
 fn first_failure(tokenizer: &Tokenizer, texts: &[&str], batch: tokenizers::Error) -> EncoderError {
     let failure = texts.iter().enumerate().find_map(|(index, text)| {
-        tokenizer
-            .encode_fast(*text, true)
-            .err()
-            .map(|source| (index, source))
+        tokenizer.encode_fast(*text, true).err().map(|source| (index, source))
     });
     let (index, source) = failure.unwrap_or((0, batch));
     EncoderError::Tokenize { index, source }

@@ -42,11 +42,8 @@ impl Bert {
         device: &Device,
     ) -> Result<Self, EncoderError> {
         let width = config.hidden_size;
-        let prefix = if weights.contains("bert.embeddings.word_embeddings.weight") {
-            "bert."
-        } else {
-            ""
-        };
+        let prefix =
+            if weights.contains("bert.embeddings.word_embeddings.weight") { "bert." } else { "" };
         let embedding = |name: &str, rows| {
             let name = format!("{prefix}embeddings.{name}.weight");
             weights.take(&name, [rows, width], device)
@@ -104,9 +101,7 @@ impl Bert {
             + self.positions.forward(positions)
             + self.token_type.val().unsqueeze();
         let embedded = self.norm.forward(embedded);
-        self.blocks
-            .iter()
-            .fold(embedded, |hidden, block| block.forward(hidden))
+        self.blocks.iter().fold(embedded, |hidden, block| block.forward(hidden))
     }
 }
 
@@ -116,8 +111,7 @@ impl Block {
     fn forward(&self, hidden: Tensor<3>) -> Tensor<3> {
         let [batch, length, width] = hidden.dims();
         let split = |x: Tensor<3>| {
-            x.reshape([batch, length, self.heads, width / self.heads])
-                .swap_dims(1, 2)
+            x.reshape([batch, length, self.heads, width / self.heads]).swap_dims(1, 2)
         };
         // No text is padded, so there is nothing to mask.
         let attended = attention(
@@ -129,12 +123,9 @@ impl Block {
             AttentionModuleOptions::default(),
         );
         let attended = attended.swap_dims(1, 2).reshape([batch, length, width]);
-        let hidden = self
-            .attention_norm
-            .forward(hidden + self.output.forward(attended));
+        let hidden = self.attention_norm.forward(hidden + self.output.forward(attended));
         let expanded = gelu(self.up.forward(hidden.clone()));
-        self.output_norm
-            .forward(hidden + self.down.forward(expanded))
+        self.output_norm.forward(hidden + self.down.forward(expanded))
     }
 }
 
@@ -161,14 +152,8 @@ fn norm(
     epsilon: f64,
     device: &Device,
 ) -> Result<LayerNorm, EncoderError> {
-    let mut norm = LayerNormConfig::new(width)
-        .with_epsilon(epsilon)
-        .init(device);
+    let mut norm = LayerNormConfig::new(width).with_epsilon(epsilon).init(device);
     norm.gamma = Param::from_tensor(weights.take(&format!("{name}.weight"), [width], device)?);
-    norm.beta = Some(Param::from_tensor(weights.take(
-        &format!("{name}.bias"),
-        [width],
-        device,
-    )?));
+    norm.beta = Some(Param::from_tensor(weights.take(&format!("{name}.bias"), [width], device)?));
     Ok(norm)
 }
