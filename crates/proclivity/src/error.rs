@@ -1,6 +1,7 @@
 //! What can go wrong between a log and a recommendation.
 
 use proclivity_encoder::EncoderError;
+use proclivity_eval::EvalError;
 use proclivity_posterior::PosteriorError;
 use proclivity_rank::RankError;
 use proclivity_schema::SchemaError;
@@ -13,6 +14,9 @@ pub enum ProclivityError {
     /// Of the language model.
     #[error(transparent)]
     Encoder(#[from] EncoderError),
+    /// Of the evaluation.
+    #[error(transparent)]
+    Eval(#[from] EvalError),
     /// Of the beliefs.
     #[error(transparent)]
     Posterior(#[from] PosteriorError),

@@ -4,12 +4,14 @@ mod config;
 mod error;
 mod language;
 mod recommender;
+mod select;
 mod user;
 
 pub use config::{EvidenceWeights, RecommenderConfig};
 pub use error::ProclivityError;
 pub use language::first_item_distribution;
 pub use recommender::{FitReport, Recommender, Source, TrainingData};
+pub use select::{item_counts, select_next_step};
 pub use user::UserState;
 
 pub use proclivity_data as data;
