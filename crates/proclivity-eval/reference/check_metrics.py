@@ -1,6 +1,7 @@
-"""Compares the metrics with other software on random rankings, and writes what a test reads.
+r"""Compares the metrics with other software on random rankings, and writes what a test reads.
 
-    pip install ranx==0.3.21 pytrec-eval-terrier==0.5.10 scikit-learn==1.9.0
+    pip install numpy==2.4.6 ranx==0.3.21 pytrec-eval-terrier==0.5.11 \
+        scikit-learn==1.9.1
     python check_metrics.py > golden_metrics.json
 
 `ranx` and `trec_eval` have to agree to 1e-9 wherever both have a metric; the versions used are

@@ -28,13 +28,13 @@ struct Line {
     slope: f64,
 }
 
-fn golden() -> Golden {
-    serde_json::from_str(include_str!("../reference/golden_metrics.json")).unwrap()
+fn golden() -> serde_json::Result<Golden> {
+    serde_json::from_str(include_str!("../reference/golden_metrics.json"))
 }
 
 #[test]
 fn accuracy_is_that_of_ranx_and_trec_eval() {
-    let golden = golden();
+    let golden = golden().unwrap();
     assert_eq!(golden.rankings.len(), 40);
     for ranking in golden.rankings {
         let rank = |item: &u32| ranking.list.iter().position(|listed| listed == item);
@@ -60,7 +60,7 @@ fn accuracy_is_that_of_ranx_and_trec_eval() {
 
 #[test]
 fn the_calibration_line_is_that_of_scikit_learn() {
-    for line in golden().calibrations {
+    for line in golden().unwrap().calibrations {
         let cases = line.probabilities.iter().zip(&line.happened);
         let forecasts = cases.map(|(&probability, &happened)| Forecast { probability, happened });
         let got = Calibration::measure(forecasts.collect()).unwrap().line.unwrap();

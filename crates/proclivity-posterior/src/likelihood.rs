@@ -46,7 +46,11 @@ impl InterestLikelihood {
     /// From embeddings: an item belongs to an interest as its text is close to the interest's words.
     ///
     /// # Formula
-    /// φₖ(x) ∝ exp(temperature · eₓ·cₖ + log popularity(x))
+    /// φₖ(x) ∝ popularity(x) · P(k|x), P(k|x) = softmax over k of temperature · eₓ·cₖ
+    ///
+    /// By Bayes' rule, θ = the shares that interests have in all events makes P(x|θ) the popularity
+    /// of x exactly, at any temperature: what an interest's words say about an item is relative to
+    /// the other interests, and popularity isn't spent on it.
     ///
     /// # Shapes
     /// `interests`: [interests, dim], `items`: [items, dim], `log_popularity`: [items]
@@ -66,15 +70,14 @@ impl InterestLikelihood {
         same_length("log popularities", items.nrows(), log_popularity.len())?;
         finite("interest embeddings", interests)?;
         finite("item embeddings", items)?;
-        let mut logits = interests.dot(&items.t()).mapv(|cosine| f64::from(cosine) * temperature);
-        for mut row in logits.rows_mut() {
-            for (logit, &popularity) in row.iter_mut().zip(log_popularity) {
-                *logit += popularity;
-            }
-            let max = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-            row.mapv_inplace(|logit| (logit - max).exp());
+        let mut weights = interests.dot(&items.t()).mapv(|cosine| f64::from(cosine) * temperature);
+        for (mut column, &popularity) in weights.columns_mut().into_iter().zip(log_popularity) {
+            let max = column.fold(f64::NEG_INFINITY, |max, &logit| max.max(logit));
+            column.mapv_inplace(|logit| (logit - max).exp());
+            let scale = popularity.exp() / column.sum();
+            column *= scale;
         }
-        Self::from_weights(logits.view())
+        Self::from_weights(weights.view())
     }
 
     /// How many interests there are.
@@ -208,6 +211,16 @@ mod tests {
             InterestLikelihood::from_embeddings(interests.view(), items.view(), &popularity, 0.0)
                 .unwrap();
         assert!((flat.item(0).unwrap()[1] - 0.5).abs() < 1e-12);
+        // Projecting popularity gives the shares that make it the predictive, at any temperature.
+        let sharp =
+            InterestLikelihood::from_embeddings(interests.view(), items.view(), &popularity, 9.0)
+                .unwrap();
+        let shares = sharp.project(&[0.5, 0.3, 0.2]).unwrap();
+        let mut log_probs = [0.0; 3];
+        sharp.log_probs(&shares, &mut log_probs);
+        for (got, expected) in log_probs.iter().zip(&popularity) {
+            assert!((got - expected).abs() < 1e-3);
+        }
         let one =
             InterestLikelihood::from_embeddings(interests.view(), items.view(), &popularity, 3.0)
                 .unwrap();

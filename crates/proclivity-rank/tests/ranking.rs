@@ -27,7 +27,7 @@ proptest! {
         modulus in 1..5_u32,
     ) {
         let ties = ties(log_probs.len());
-        let admissible = |item: u32| item % modulus == 0;
+        let admissible = |item: u32| item.is_multiple_of(modulus);
         let ranking = top_k(&log_probs, k, admissible, &ties).unwrap();
         // All admissible items, sorted: a list of everything is a full sort by the definition,
         // checked below; each shorter list has to be its head.
@@ -54,7 +54,7 @@ proptest! {
 
     #[test]
     fn the_rank_is_the_last_place_among_ties(log_probs in log_probs(), modulus in 1..5_u32) {
-        let admissible = |item: u32| item % modulus == 0;
+        let admissible = |item: u32| item.is_multiple_of(modulus);
         let all = top_k(&log_probs, usize::MAX, admissible, &ties(log_probs.len())).unwrap();
         for (position, ranked) in all.items.iter().enumerate() {
             let score = log_probs[ranked.item as usize];

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// | parameter | default | purpose |
 /// |---|---|---|
-/// | `temperatures` | 1, 2, 4, …, 32 | candidates of the interests' temperature; the one with the lowest prequential log loss is taken |
+/// | `temperatures` | 1, 2, 4, …, 48 | candidates of the interests' temperature; the one with the lowest prequential log loss is taken |
 /// | `strengths` | 0.5, 1, 2, 4, 8, 16 | candidates of the prior's strength, likewise |
 /// | `popularity_strength` | 100 | events spread evenly over the catalog in popularity |
 /// | `neighbors` | 50 | items with close texts that an item borrows from |
@@ -33,7 +33,7 @@ pub struct RecommenderConfig {
 impl Default for RecommenderConfig {
     fn default() -> Self {
         Self {
-            temperatures: vec![1.0, 2.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0, 32.0],
+            temperatures: vec![1.0, 2.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0, 32.0, 48.0],
             strengths: vec![0.5, 1.0, 2.0, 4.0, 8.0, 16.0],
             popularity_strength: 100.0,
             neighbors: 50,

@@ -68,8 +68,8 @@ pub struct Calibration {
     pub observed: usize,
     /// The expected calibration error.
     pub ece: f64,
-    /// The fitted line; `None` where the data have none: all or nothing happened, every
-    /// probability is the same, or a threshold on them separates what happened perfectly.
+    /// The fitted line; `None` where the data have none: all or nothing happened, all logits lie
+    /// within 10⁻⁴, or a threshold on them separates what happened perfectly.
     pub line: Option<CalibrationLine>,
     /// The deciles, by ascending probability.
     pub deciles: Vec<CalibrationBin>,
@@ -121,6 +121,8 @@ fn bin(predictions: &[Forecast]) -> Option<CalibrationBin> {
 /// Newton's method from the calibrated line, halving steps that lose likelihood.
 fn fit_line(predictions: &[Forecast]) -> Option<CalibrationLine> {
     const EDGE: f64 = 1e-12;
+    // Logits closer than this are one point (chance perturbs them by 10⁻⁶): no line goes through.
+    const SPREAD: f64 = 1e-4;
     let points: Vec<(f64, f64)> = predictions
         .iter()
         .map(|prediction| {
@@ -128,7 +130,7 @@ fn fit_line(predictions: &[Forecast]) -> Option<CalibrationLine> {
             ((p / (1.0 - p)).ln(), f64::from(u8::from(prediction.happened)))
         })
         .collect();
-    let overlap = {
+    let has_line = {
         let of = |happened: f64| {
             let logits = points.iter().filter(move |point| point.1 == happened);
             logits.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), &(x, _)| {
@@ -136,9 +138,10 @@ fn fit_line(predictions: &[Forecast]) -> Option<CalibrationLine> {
             })
         };
         let ((low_0, high_0), (low_1, high_1)) = (of(0.0), of(1.0));
-        low_0 < high_1 && low_1 < high_0
+        let spread = high_0.max(high_1) - low_0.min(low_1);
+        low_0 < high_1 && low_1 < high_0 && spread > SPREAD
     };
-    if !overlap {
+    if !has_line {
         return None;
     }
     let log_likelihood = |[intercept, slope]: [f64; 2]| -> f64 {
@@ -232,6 +235,8 @@ mod tests {
         assert_eq!(measure(vec![]).line, None);
         assert_eq!(measure(vec![]).ece, 0.0);
         assert_eq!(measure(group(0.3, 1, 10).collect()).line, None);
+        let alike = group(0.3, 5, 9).chain(group(0.3 + 1e-7, 2, 9));
+        assert_eq!(measure(alike.collect()).line, None);
         assert_eq!(measure(group(0.3, 0, 5).chain(group(0.4, 0, 5)).collect()).line, None);
         assert_eq!(measure(group(0.3, 0, 5).chain(group(0.4, 5, 5)).collect()).line, None);
         for value in [-0.1, 1.1, f64::NAN] {
