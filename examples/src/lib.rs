@@ -1,9 +1,13 @@
 //! What the examples share: progress bars, bars of text, and errors told to a person.
 
+mod recovery;
+
 use std::error::Error;
 use std::process::ExitCode;
 
 use indicatif::{ProgressBar, ProgressStyle};
+
+pub use recovery::{Recovery, recovery, shares_by_label};
 
 /// A progress bar on standard error, with the time that is left.
 pub fn progress_bar(length: usize, message: &str) -> ProgressBar {
