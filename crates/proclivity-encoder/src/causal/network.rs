@@ -203,12 +203,23 @@ impl Block {
         let scores = query
             .mul_scalar(1.0 / (head_width as f64).sqrt())
             .matmul(key.transpose());
-        softmax(scores + bias.clone(), 3)
-            .matmul(value)
+        attention(scores + bias.clone(), value)
             .swap_dims(1, 2)
             .reshape([tokens, width])
             .matmul(self.output.val())
     }
+}
+
+/// softmax(scores) · value. Under autodiff the largest score is a constant and the division comes
+/// behind the product: fewer passes over what grows with the square of the length.
+fn attention(scores: Tensor<4>, value: Tensor<4>) -> Tensor<4> {
+    if !scores.is_autodiff() {
+        return softmax(scores, 3).matmul(value);
+    }
+    let most = scores.clone().inner().max_dim(3);
+    let weights = (scores - most).exp();
+    let total = weights.clone().sum_dim(3);
+    weights.matmul(value) * total.recip()
 }
 
 /// Rotary positions, first half against second half.
@@ -228,7 +239,7 @@ fn rotate(x: Tensor<4>, (cosine, sine): &(Tensor<4>, Tensor<4>)) -> Tensor<4> {
 /// Divides each row by its root mean square.
 fn normalize(x: Tensor<2>) -> Tensor<2> {
     let mean_square = (x.clone() * x.clone()).mean_dim(1);
-    x / (mean_square + 1e-6).sqrt()
+    x * (mean_square + 1e-6).sqrt().recip()
 }
 
 /// The rows that have a target.
