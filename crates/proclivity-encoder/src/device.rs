@@ -34,27 +34,18 @@ impl FromStr for ComputeDevice {
     type Err = EncoderError;
 
     fn from_str(name: &str) -> Result<Self, EncoderError> {
-        let unknown = || EncoderError::UnknownBackend {
-            name: name.to_owned(),
-        };
+        let unknown = || EncoderError::UnknownBackend { name: name.to_owned() };
         let (backend, index) = match name.split_once(':') {
             Some((backend, index)) => (backend, Some(index.parse().map_err(|_| unknown())?)),
             None => (name, None),
         };
         let device = open(backend, index).ok_or_else(unknown)??;
-        Ok(Self {
-            name: name.to_owned(),
-            device,
-        })
+        Ok(Self { name: name.to_owned(), device })
     }
 }
 
 /// `None`: no such backend. The index is a GPU's number, which CPU backends don't have.
-#[allow(
-    unused_variables,
-    unreachable_code,
-    reason = "depends on the backends compiled in"
-)]
+#[allow(unused_variables, unreachable_code, reason = "depends on the backends compiled in")]
 fn open(backend: &str, index: Option<usize>) -> Option<Result<Device, EncoderError>> {
     let missing = |name| Err(EncoderError::BackendNotCompiled { name });
     let cpu_only = |name, device: fn() -> Device| match index {
@@ -100,8 +91,5 @@ fn open(backend: &str, index: Option<usize>) -> Option<Result<Device, EncoderErr
 
 #[cfg(any(feature = "wgpu", feature = "vulkan", feature = "metal"))]
 fn graphics(index: Option<usize>) -> burn::tensor::DeviceKind {
-    index.map_or(
-        burn::tensor::DeviceKind::DefaultDevice,
-        burn::tensor::DeviceKind::DiscreteGpu,
-    )
+    index.map_or(burn::tensor::DeviceKind::DefaultDevice, burn::tensor::DeviceKind::DiscreteGpu)
 }

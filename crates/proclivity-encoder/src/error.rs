@@ -28,6 +28,118 @@ pub enum EncoderError {
         /// The device number.
         index: usize,
     },
+    /// A JSON file that doesn't parse or lacks a field.
+    #[error("{path}: {source}")]
+    Json {
+        /// The file.
+        path: PathBuf,
+        /// What serde found.
+        source: serde_json::Error,
+    },
+    /// A setting of a checkpoint or a configuration that this crate can't honour.
+    #[error("{path}: {field} is {value}, expected {expected}")]
+    Unsupported {
+        /// The file.
+        path: PathBuf,
+        /// The field.
+        field: &'static str,
+        /// Its value.
+        value: String,
+        /// What is supported.
+        expected: &'static str,
+    },
+    /// A file that is no valid safetensors file: truncated, or with a damaged header.
+    #[error("{path} is no valid safetensors file: {source}")]
+    Safetensors {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: safetensors::SafeTensorError,
+    },
+    /// A tensor that the model needs and the file doesn't have.
+    #[error("{path}: tensor {tensor} is missing")]
+    MissingTensor {
+        /// The file.
+        path: PathBuf,
+        /// The tensor.
+        tensor: String,
+    },
+    /// A tensor that the file has and the model doesn't know.
+    #[error("{path}: tensor {tensor} belongs to no part of the model")]
+    UnknownTensor {
+        /// The file.
+        path: PathBuf,
+        /// The tensor.
+        tensor: String,
+    },
+    /// A tensor with another shape than the configuration says.
+    #[error("{path}: tensor {tensor} has shape {got:?}, expected {expected:?}")]
+    TensorShape {
+        /// The file.
+        path: PathBuf,
+        /// The tensor.
+        tensor: String,
+        /// The shape it has to have.
+        expected: Vec<usize>,
+        /// The shape it has.
+        got: Vec<usize>,
+    },
+    /// A tensor of numbers that are no floats.
+    #[error("{path}: tensor {tensor} holds {got}, expected F32, F16 or BF16")]
+    TensorType {
+        /// The file.
+        path: PathBuf,
+        /// The tensor.
+        tensor: String,
+        /// The type it has.
+        got: String,
+    },
+    /// A weight that is NaN or infinite.
+    #[error("{path}: tensor {tensor} has a {value} at position {position}")]
+    NonFiniteWeight {
+        /// The file.
+        path: PathBuf,
+        /// The tensor.
+        tensor: String,
+        /// Position in row-major order, from 0.
+        position: usize,
+        /// NaN or an infinity.
+        value: f32,
+    },
+    /// A tokenizer file that doesn't load.
+    #[error("{path} is no valid tokenizer: {source}")]
+    Tokenizer {
+        /// The file.
+        path: PathBuf,
+        /// What `tokenizers` found.
+        source: tokenizers::Error,
+    },
+    /// A tokenizer whose ids the embedding table doesn't have.
+    #[error(
+        "{path} has token ids up to {largest_id}, but the model embeds {rows} tokens: are they from the same checkpoint?"
+    )]
+    Vocabulary {
+        /// The tokenizer's file.
+        path: PathBuf,
+        /// The largest token id.
+        largest_id: u32,
+        /// Rows of the embedding table.
+        rows: usize,
+    },
+    /// A text that can't be tokenized.
+    #[error("text {index} (from 0) can't be tokenized: {source}")]
+    Tokenize {
+        /// Position of the text among those given.
+        index: usize,
+        /// What `tokenizers` found.
+        source: tokenizers::Error,
+    },
+    /// A computation that gave no finite number.
+    #[error("the embedding of text {index} (from 0) is not finite")]
+    NonFiniteEmbedding {
+        /// Position of the text among those given.
+        index: usize,
+    },
     /// A file that can't be read or written.
     #[error("{path}: {source}")]
     Io {
@@ -79,13 +191,5 @@ pub enum EncoderError {
     EmptyChoice {
         /// Position of the segment.
         segment: usize,
-    },
-    /// A text that can't be tokenized.
-    #[error("text {index} (from 0) can't be tokenized: {source}")]
-    Tokenize {
-        /// Position of the text among those given.
-        index: usize,
-        /// What `tokenizers` found.
-        source: tokenizers::Error,
     },
 }

@@ -1,1 +1,18 @@
-//! Metrics, protocols and hyper-parameter search for recommenders that state probabilities.
+#![doc = include_str!("../README.md")]
+
+mod baseline;
+mod bootstrap;
+mod error;
+pub mod metrics;
+mod predictions;
+mod protocol;
+mod search;
+mod summary;
+
+pub use baseline::{Popularity, Random};
+pub use bootstrap::{PairedBootstrap, paired_bootstrap};
+pub use error::EvalError;
+pub use predictions::write_predictions;
+pub use protocol::{Case, Evaluation, FullRanking, FullRankingConfig, UserResult};
+pub use search::{Axis, Search, Trial, coordinate_search};
+pub use summary::Summary;

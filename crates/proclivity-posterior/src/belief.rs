@@ -54,15 +54,14 @@ impl InterestBelief {
 
     /// Expected rates as shares: (aₖ/bₖ) / Σⱼ (aⱼ/bⱼ). With equal exposures this is E\[θ\].
     pub fn shares(&self) -> Vec<f64> {
-        let mut shares: Vec<f64> = self
-            .counts
-            .iter()
-            .zip(&self.exposures)
-            .map(|(a, b)| a / b)
-            .collect();
-        let total: f64 = shares.iter().sum();
-        shares.iter_mut().for_each(|share| *share /= total);
-        shares
+        self.counts.iter().zip(self.share_per_count()).map(|(a, share)| a * share).collect()
+    }
+
+    /// What one more count of each interest adds to its expected share, given all exposures and the
+    /// present total: shares are linear in counts, `shares()[k] == counts[k] * share_per_count()[k]`.
+    pub fn share_per_count(&self) -> Vec<f64> {
+        let total: f64 = self.counts.iter().zip(&self.exposures).map(|(a, b)| a / b).sum();
+        self.exposures.iter().map(|b| 1.0 / (b * total)).collect()
     }
 
     /// A chosen item: counts by soft labels rₖ ∝ E\[λₖ\] φₖ(x), exposure to all alike.
@@ -91,11 +90,7 @@ impl InterestBelief {
         if total <= 0.0 {
             return Err(PosteriorError::ImpossibleItem { item });
         }
-        for ((label, a), b) in labels
-            .iter_mut()
-            .zip(&mut self.counts)
-            .zip(&mut self.exposures)
-        {
+        for ((label, a), b) in labels.iter_mut().zip(&mut self.counts).zip(&mut self.exposures) {
             *label *= weight / total;
             *a += *label;
             *b += weight;
@@ -128,12 +123,7 @@ impl InterestBelief {
         weight: f64,
     ) -> Result<&'a [f64], PosteriorError> {
         let valid = weight >= 0.0 && weight.is_finite();
-        in_range(
-            "weight of an event",
-            weight,
-            valid,
-            "a finite number from 0",
-        )?;
+        in_range("weight of an event", weight, valid, "a finite number from 0")?;
         same_length("interests", self.counts.len(), likelihood.interest_count())?;
         likelihood.item(item)
     }
@@ -146,12 +136,7 @@ impl InterestBelief {
     /// # Errors
     /// [`PosteriorError::OutOfRange`] unless the level lies between 0 and 1.
     pub fn intervals(&self, level: f64) -> Result<Vec<ShareInterval>, PosteriorError> {
-        in_range(
-            "level",
-            level,
-            level > 0.0 && level < 1.0,
-            "a number between 0 and 1",
-        )?;
+        in_range("level", level, level > 0.0 && level < 1.0, "a number between 0 and 1")?;
         let tail = (1.0 - level) / 2.0;
         if let Some(dirichlet) = self.dirichlet() {
             let mean = dirichlet.mean();
@@ -172,15 +157,8 @@ impl InterestBelief {
     /// The Dirichlet that the shares follow, if every interest was exposed alike.
     pub fn dirichlet(&self) -> Option<Dirichlet> {
         let first = self.exposures[0];
-        let equal = self
-            .exposures
-            .iter()
-            .all(|b| (b - first).abs() <= 1e-12 * first);
-        if equal {
-            Dirichlet::new(self.counts.clone()).ok()
-        } else {
-            None
-        }
+        let equal = self.exposures.iter().all(|b| (b - first).abs() <= 1e-12 * first);
+        if equal { Dirichlet::new(self.counts.clone()).ok() } else { None }
     }
 
     fn sampled_intervals(&self, tail: f64) -> Vec<ShareInterval> {
@@ -244,11 +222,7 @@ pub(crate) fn quantile(cdf: impl Fn(f64) -> f64, probability: f64) -> f64 {
 /// # Formula
 /// H(p) = −Σₖ pₖ log pₖ
 pub fn entropy(shares: &[f64]) -> f64 {
-    shares
-        .iter()
-        .filter(|&&p| p > 0.0)
-        .map(|p| -p * p.ln())
-        .sum()
+    shares.iter().filter(|&&p| p > 0.0).map(|p| -p * p.ln()).sum()
 }
 
 /// Kullback–Leibler divergence of an estimate q from the truth p, in nats.
@@ -256,10 +230,5 @@ pub fn entropy(shares: &[f64]) -> f64 {
 /// # Formula
 /// KL(p‖q) = Σₖ pₖ log(pₖ / qₖ), infinite where q is zero and p is not.
 pub fn kl_divergence(truth: &[f64], estimate: &[f64]) -> f64 {
-    truth
-        .iter()
-        .zip(estimate)
-        .filter(|&(&p, _)| p > 0.0)
-        .map(|(p, q)| p * (p / q).ln())
-        .sum()
+    truth.iter().zip(estimate).filter(|&(&p, _)| p > 0.0).map(|(p, q)| p * (p / q).ln()).sum()
 }

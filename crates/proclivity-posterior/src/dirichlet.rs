@@ -34,10 +34,7 @@ impl Dirichlet {
             in_range("concentration", value, valid, "a positive, finite number")?;
         }
         let total = concentration.iter().sum();
-        Ok(Self {
-            concentration,
-            total,
-        })
+        Ok(Self { concentration, total })
     }
 
     /// From a mean and a strength, the number of events that the prior is worth.
@@ -93,11 +90,8 @@ impl Dirichlet {
 
     /// One draw of θ, by normalised Gamma variates.
     pub fn sample<R: Rng + ?Sized>(&self, rng: &mut R) -> Vec<f64> {
-        let mut shares: Vec<f64> = self
-            .concentration
-            .iter()
-            .map(|&a| gamma_variate(a, rng))
-            .collect();
+        let mut shares: Vec<f64> =
+            self.concentration.iter().map(|&a| gamma_variate(a, rng)).collect();
         let total: f64 = shares.iter().sum();
         if total > 0.0 {
             shares.iter_mut().for_each(|share| *share /= total);
@@ -157,17 +151,11 @@ mod tests {
 
     #[test]
     fn bad_concentrations_are_named() {
-        assert_eq!(
-            Dirichlet::new(vec![]),
-            Err(PosteriorError::Empty { what: "shares" })
-        );
+        assert_eq!(Dirichlet::new(vec![]), Err(PosteriorError::Empty { what: "shares" }));
         for bad in [0.0, -1.0, f64::NAN, f64::INFINITY] {
             assert!(matches!(
                 Dirichlet::new(vec![1.0, bad]),
-                Err(PosteriorError::OutOfRange {
-                    name: "concentration",
-                    ..
-                })
+                Err(PosteriorError::OutOfRange { name: "concentration", .. })
             ));
         }
     }

@@ -65,15 +65,7 @@ pub(crate) fn in_range(
     valid: bool,
     expected: &'static str,
 ) -> Result<(), PosteriorError> {
-    if valid {
-        Ok(())
-    } else {
-        Err(PosteriorError::OutOfRange {
-            name,
-            value,
-            expected,
-        })
-    }
+    if valid { Ok(()) } else { Err(PosteriorError::OutOfRange { name, value, expected }) }
 }
 
 /// `Ok` when every history names only items of the catalog.

@@ -35,17 +35,8 @@ pub fn exact_shares(
     items: &[u32],
     max_states: usize,
 ) -> Result<DirichletMixture, PosteriorError> {
-    in_range(
-        "max_states",
-        max_states as f64,
-        max_states > 0,
-        "a number from 1",
-    )?;
-    same_length(
-        "interests",
-        prior.concentration().len(),
-        likelihood.interest_count(),
-    )?;
+    in_range("max_states", max_states as f64, max_states > 0, "a number from 1")?;
+    same_length("interests", prior.concentration().len(), likelihood.interest_count())?;
     let mut states = BTreeMap::from([(vec![0_u16; likelihood.interest_count()], 1.0)]);
     let (mut log_evidence, mut kept_share) = (0.0, 1.0);
     for (seen, &item) in items.iter().enumerate() {
@@ -74,20 +65,12 @@ pub fn exact_shares(
     let components = states
         .into_iter()
         .map(|(counts, weight)| {
-            let concentration = prior
-                .concentration()
-                .iter()
-                .zip(counts)
-                .map(|(a, n)| a + f64::from(n))
-                .collect();
+            let concentration =
+                prior.concentration().iter().zip(counts).map(|(a, n)| a + f64::from(n)).collect();
             Ok((weight, Dirichlet::new(concentration)?))
         })
         .collect::<Result<_, PosteriorError>>()?;
-    Ok(DirichletMixture {
-        components,
-        log_evidence,
-        dropped: 1.0 - kept_share,
-    })
+    Ok(DirichletMixture { components, log_evidence, dropped: 1.0 - kept_share })
 }
 
 fn heaviest(states: BTreeMap<Vec<u16>, f64>, most: usize) -> BTreeMap<Vec<u16>, f64> {
@@ -141,21 +124,12 @@ impl DirichletMixture {
     /// # Errors
     /// [`PosteriorError::OutOfRange`] unless the level lies between 0 and 1.
     pub fn intervals(&self, level: f64) -> Result<Vec<ShareInterval>, PosteriorError> {
-        in_range(
-            "level",
-            level,
-            level > 0.0 && level < 1.0,
-            "a number between 0 and 1",
-        )?;
+        in_range("level", level, level > 0.0 && level < 1.0, "a number between 0 and 1")?;
         let tail = (1.0 - level) / 2.0;
         let interval = |(k, mean)| {
             let marginals = self.marginals(k);
             let at = |probability| quantile(|share| cdf(&marginals, k, share), probability);
-            ShareInterval {
-                mean,
-                lower: at(tail),
-                upper: at(1.0 - tail),
-            }
+            ShareInterval { mean, lower: at(tail), upper: at(1.0 - tail) }
         };
         Ok(self.mean().into_iter().enumerate().map(interval).collect())
     }
@@ -177,15 +151,10 @@ impl DirichletMixture {
 
     /// How many interests there are.
     pub fn interest_count(&self) -> usize {
-        self.components
-            .first()
-            .map_or(0, |(_, dirichlet)| dirichlet.concentration().len())
+        self.components.first().map_or(0, |(_, dirichlet)| dirichlet.concentration().len())
     }
 }
 
 fn cdf(marginals: &[(f64, &Dirichlet)], k: usize, share: f64) -> f64 {
-    marginals
-        .iter()
-        .map(|(weight, dirichlet)| weight * dirichlet.marginal_cdf(k, share))
-        .sum()
+    marginals.iter().map(|(weight, dirichlet)| weight * dirichlet.marginal_cdf(k, share)).sum()
 }

@@ -18,11 +18,7 @@ impl InterestModel {
     /// # Errors
     /// [`PosteriorError::Length`] when they have different numbers of interests.
     pub fn new(prior: Dirichlet, likelihood: InterestLikelihood) -> Result<Self, PosteriorError> {
-        same_length(
-            "interests",
-            likelihood.interest_count(),
-            prior.concentration().len(),
-        )?;
+        same_length("interests", likelihood.interest_count(), prior.concentration().len())?;
         Ok(Self { prior, likelihood })
     }
 
@@ -66,12 +62,7 @@ impl InterestModel {
                 for &item in *history {
                     let phi = self.likelihood.item(item)?;
                     let shares = belief.shares();
-                    loss -= phi
-                        .iter()
-                        .zip(&shares)
-                        .map(|(p, s)| p * s)
-                        .sum::<f64>()
-                        .ln();
+                    loss -= phi.iter().zip(&shares).map(|(p, s)| p * s).sum::<f64>().ln();
                     belief.observe(&self.likelihood, item, 1.0)?;
                 }
                 Ok((loss, history.len()))
@@ -92,9 +83,7 @@ impl Predictive for InterestModel {
 
     #[expect(clippy::expect_used, reason = "documented panic of the trait")]
     fn log_probs(&self, history: &[u32], out: &mut [f64]) {
-        let belief = self
-            .belief(history)
-            .expect("a history of the catalog's items");
+        let belief = self.belief(history).expect("a history of the catalog's items");
         self.likelihood.log_probs(&belief.shares(), out);
     }
 }

@@ -1,12 +1,12 @@
 //! Which items' texts are close: a sparse, row-normalised kernel over embeddings.
 
-use ndarray::{ArrayView2, Axis, s};
+use ndarray::{ArrayView1, ArrayView2, Axis, s};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::PosteriorError;
 use crate::error::in_range;
-use crate::likelihood::finite;
+use crate::likelihood::{finite, same_length};
 
 /// For each item its nearest other items, with weights that sum to one.
 ///
@@ -36,14 +36,7 @@ impl Kernel {
         temperature: f64,
     ) -> Result<Self, PosteriorError> {
         const BLOCK: usize = 256;
-        in_range(
-            "neighbors",
-            neighbors as f64,
-            neighbors > 0,
-            "a number from 1",
-        )?;
-        let valid = temperature >= 0.0 && temperature.is_finite();
-        in_range("temperature", temperature, valid, "a finite number from 0")?;
+        validate(neighbors, temperature)?;
         finite("embeddings", embeddings)?;
         let items = embeddings.nrows();
         let blocks: Vec<usize> = (0..items).step_by(BLOCK).collect();
@@ -59,11 +52,7 @@ impl Kernel {
                 .collect::<Vec<_>>()
             })
             .collect();
-        let mut kernel = Self {
-            offsets: vec![0],
-            items: Vec::new(),
-            weights: Vec::new(),
-        };
+        let mut kernel = Self { offsets: vec![0], items: Vec::new(), weights: Vec::new() };
         for row in rows {
             kernel.items.extend(row.iter().map(|&(item, _)| item));
             kernel.weights.extend(row.iter().map(|&(_, weight)| weight));
@@ -83,11 +72,36 @@ impl Kernel {
     /// When there is no such item.
     pub fn row(&self, item: u32) -> impl Iterator<Item = (u32, f32)> + '_ {
         let range = self.offsets[item as usize]..self.offsets[item as usize + 1];
-        self.items[range.clone()]
-            .iter()
-            .copied()
-            .zip(self.weights[range].iter().copied())
+        self.items[range.clone()].iter().copied().zip(self.weights[range].iter().copied())
     }
+}
+
+/// The items nearest to a vector that is no item's, with weights as those of a [`Kernel`]'s row, in
+/// order of index.
+///
+/// # Shapes
+/// `vector`: [dim], `embeddings`: [items, dim]
+///
+/// # Errors
+/// As for [`Kernel::nearest`], and [`PosteriorError::Length`] when dimensions differ.
+pub fn nearest_items(
+    vector: ArrayView1<'_, f32>,
+    embeddings: ArrayView2<'_, f32>,
+    neighbors: usize,
+    temperature: f64,
+) -> Result<Vec<(u32, f32)>, PosteriorError> {
+    validate(neighbors, temperature)?;
+    same_length("components of the vector", embeddings.ncols(), vector.len())?;
+    finite("vector", vector.insert_axis(Axis(0)))?;
+    finite("embeddings", embeddings)?;
+    let cosines = embeddings.dot(&vector);
+    Ok(nearest(cosines.iter().copied(), usize::MAX, neighbors, temperature))
+}
+
+fn validate(neighbors: usize, temperature: f64) -> Result<(), PosteriorError> {
+    in_range("neighbors", neighbors as f64, neighbors > 0, "a number from 1")?;
+    let valid = temperature >= 0.0 && temperature.is_finite();
+    in_range("temperature", temperature, valid, "a finite number from 0")
 }
 
 fn nearest(
@@ -106,16 +120,10 @@ fn nearest(
         others.truncate(neighbors);
     }
     others.sort_unstable_by_key(|&(item, _)| item);
-    let max = others
-        .iter()
-        .map(|&(_, cosine)| cosine)
-        .fold(f32::NEG_INFINITY, f32::max);
+    let max = others.iter().map(|&(_, cosine)| cosine).fold(f32::NEG_INFINITY, f32::max);
     let weight = |cosine: f32| (temperature * f64::from(cosine - max)).exp();
     let total: f64 = others.iter().map(|&(_, cosine)| weight(cosine)).sum();
-    others
-        .iter()
-        .map(|&(item, cosine)| (item, (weight(cosine) / total) as f32))
-        .collect()
+    others.iter().map(|&(item, cosine)| (item, (weight(cosine) / total) as f32)).collect()
 }
 
 #[cfg(test)]

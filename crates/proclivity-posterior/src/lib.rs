@@ -16,7 +16,7 @@ pub use dirichlet::Dirichlet;
 pub use error::PosteriorError;
 pub use exact::{DirichletMixture, exact_shares};
 pub use interest_model::InterestModel;
-pub use kernel::Kernel;
+pub use kernel::{Kernel, nearest_items};
 pub use likelihood::InterestLikelihood;
 pub use mixture::{LinearMixture, mixture_weights};
 pub use next_step::{NextStep, NextStepConfig};

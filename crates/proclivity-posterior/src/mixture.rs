@@ -21,33 +21,17 @@ impl<'a> LinearMixture<'a> {
     /// differ in size, [`PosteriorError::OutOfRange`] for a negative weight or a zero sum.
     pub fn new(members: Vec<(&'a dyn Predictive, f64)>) -> Result<Self, PosteriorError> {
         let Some(&(first, _)) = members.first() else {
-            return Err(PosteriorError::Empty {
-                what: "members of the mixture",
-            });
+            return Err(PosteriorError::Empty { what: "members of the mixture" });
         };
         for &(member, weight) in &members {
             same_length("items of a member", first.item_count(), member.item_count())?;
             let valid = weight >= 0.0 && weight.is_finite();
-            in_range(
-                "weight of a member",
-                weight,
-                valid,
-                "a finite number from 0",
-            )?;
+            in_range("weight of a member", weight, valid, "a finite number from 0")?;
         }
         let total: f64 = members.iter().map(|&(_, weight)| weight).sum();
-        in_range(
-            "sum of the weights",
-            total,
-            total > 0.0,
-            "a positive number",
-        )?;
-        let members = members
-            .into_iter()
-            .map(|(member, weight)| (member, weight / total));
-        Ok(Self {
-            members: members.collect(),
-        })
+        in_range("sum of the weights", total, total > 0.0, "a positive number")?;
+        let members = members.into_iter().map(|(member, weight)| (member, weight / total));
+        Ok(Self { members: members.collect() })
     }
 }
 
@@ -84,9 +68,7 @@ impl Predictive for LinearMixture<'_> {
 /// [`PosteriorError::Empty`] without events or members.
 pub fn mixture_weights(log_probs: ArrayView2<'_, f64>) -> Result<Vec<f64>, PosteriorError> {
     if log_probs.is_empty() {
-        return Err(PosteriorError::Empty {
-            what: "events or members",
-        });
+        return Err(PosteriorError::Empty { what: "events or members" });
     }
     let probs: Vec<Vec<f64>> = log_probs
         .rows()
@@ -146,9 +128,8 @@ mod tests {
         let weights = mixture_weights(p.view()).unwrap();
         let loss =
             |w: f64| 3.0 * (0.8 * w + 0.2 * (1.0 - w)).ln() + (0.2 * w + 0.8 * (1.0 - w)).ln();
-        let best = (0..=1000)
-            .map(|i| f64::from(i) / 1000.0)
-            .max_by(|a, b| loss(*a).total_cmp(&loss(*b)));
+        let best =
+            (0..=1000).map(|i| f64::from(i) / 1000.0).max_by(|a, b| loss(*a).total_cmp(&loss(*b)));
         assert!((weights[0] - best.unwrap()).abs() < 2e-3);
     }
 }

@@ -56,60 +56,20 @@ impl NextStepConfig {
     pub fn validate(&self) -> Result<(), PosteriorError> {
         let unit = |x: f64| x > 0.0 && x <= 1.0;
         let positive = |x: f64| x > 0.0 && x.is_finite();
-        in_range(
-            "window",
-            self.window as f64,
-            self.window > 0,
-            "a number from 1",
-        )?;
-        in_range(
-            "step_decay",
-            self.step_decay,
-            unit(self.step_decay),
-            "in (0, 1]",
-        )?;
+        in_range("window", self.window as f64, self.window > 0, "a number from 1")?;
+        in_range("step_decay", self.step_decay, unit(self.step_decay), "in (0, 1]")?;
         let symmetric = self.symmetric_share;
-        in_range(
-            "symmetric_share",
-            symmetric,
-            (0.0..=1.0).contains(&symmetric),
-            "in [0, 1]",
-        )?;
+        in_range("symmetric_share", symmetric, (0.0..=1.0).contains(&symmetric), "in [0, 1]")?;
         let smoothing = self.kernel_smoothing;
         let valid = smoothing >= 0.0 && smoothing.is_finite();
-        in_range(
-            "kernel_smoothing",
-            smoothing,
-            valid,
-            "a finite number from 0",
-        )?;
+        in_range("kernel_smoothing", smoothing, valid, "a finite number from 0")?;
         let strength = self.prior_strength;
-        in_range(
-            "prior_strength",
-            strength,
-            positive(strength),
-            "a positive number",
-        )?;
+        in_range("prior_strength", strength, positive(strength), "a positive number")?;
         let popularity = self.popularity_share;
-        in_range(
-            "popularity_share",
-            popularity,
-            unit(popularity),
-            "in (0, 1]",
-        )?;
+        in_range("popularity_share", popularity, unit(popularity), "in (0, 1]")?;
         let strength = self.popularity_strength;
-        in_range(
-            "popularity_strength",
-            strength,
-            positive(strength),
-            "a positive number",
-        )?;
-        in_range(
-            "history_decay",
-            self.history_decay,
-            unit(self.history_decay),
-            "in (0, 1]",
-        )
+        in_range("popularity_strength", strength, positive(strength), "a positive number")?;
+        in_range("history_decay", self.history_decay, unit(self.history_decay), "in (0, 1]")
     }
 }
 
@@ -186,15 +146,7 @@ impl NextStep {
             })
             .collect();
         let popularity = popularity(sequences, item_count, config.popularity_strength);
-        Ok(Self {
-            config,
-            kernel,
-            offsets,
-            items,
-            counts,
-            totals,
-            popularity,
-        })
+        Ok(Self { config, kernel, offsets, items, counts, totals, popularity })
     }
 
     /// The smoothed popularity of each item, which sums to one.
@@ -244,15 +196,8 @@ impl NextStep {
 
     /// The kernel's share of a row's prior; nothing where the item has no neighbours.
     fn kernel_share(&self, item: u32) -> f64 {
-        let has_neighbors = self
-            .kernel
-            .as_ref()
-            .is_some_and(|k| k.row(item).next().is_some());
-        if has_neighbors {
-            1.0 - self.config.popularity_share
-        } else {
-            0.0
-        }
+        let has_neighbors = self.kernel.as_ref().is_some_and(|k| k.row(item).next().is_some());
+        if has_neighbors { 1.0 - self.config.popularity_share } else { 0.0 }
     }
 
     fn row(&self, item: u32) -> std::ops::Range<usize> {
@@ -270,10 +215,7 @@ impl NextStep {
             if decay < 1.0 && weight < LEFT_OUT * (1.0 - decay) {
                 break;
             }
-            if weights
-                .iter()
-                .any(|&(newer, _)| history[newer] == history[position])
-            {
+            if weights.iter().any(|&(newer, _)| history[newer] == history[position]) {
                 continue;
             }
             weights.push((position, weight));
@@ -350,9 +292,8 @@ fn count_rows(
             occurrences[item as usize].push((sequence as u32, position as u32));
         }
     }
-    let decays: Vec<f32> = (0..config.window as i32)
-        .map(|step| config.step_decay.powi(step) as f32)
-        .collect();
+    let decays: Vec<f32> =
+        (0..config.window as i32).map(|step| config.step_decay.powi(step) as f32).collect();
     let symmetric = config.symmetric_share as f32;
     occurrences
         .par_iter()

@@ -30,15 +30,9 @@ fn enumerated(prior: &Dirichlet, phi: &InterestLikelihood, items: &[u32]) -> (f6
             counts[label] += 1.0;
             product *= phi.item(item).unwrap()[label];
         }
-        let posterior = Dirichlet::new(
-            prior
-                .concentration()
-                .iter()
-                .zip(&counts)
-                .map(|(a, n)| a + n)
-                .collect(),
-        )
-        .unwrap();
+        let posterior =
+            Dirichlet::new(prior.concentration().iter().zip(&counts).map(|(a, n)| a + n).collect())
+                .unwrap();
         let weight = product * (posterior.log_partition() - prior.log_partition()).exp();
         evidence += weight;
         for (mean, share) in mean.iter_mut().zip(posterior.mean()) {
@@ -100,13 +94,7 @@ fn certain_labels_make_the_running_belief_the_conjugate_posterior() {
     let model = InterestModel::new(prior(3), phi).unwrap();
     let belief = model.belief(&[0, 2, 2, 1, 2]).unwrap();
     let expected = [0.3 + 1.0, 0.7 + 1.0, 1.1 + 3.0];
-    for (got, expected) in belief
-        .dirichlet()
-        .unwrap()
-        .concentration()
-        .iter()
-        .zip(expected)
-    {
+    for (got, expected) in belief.dirichlet().unwrap().concentration().iter().zip(expected) {
         assert!((got - expected).abs() < 1e-12);
     }
 }
@@ -166,10 +154,7 @@ fn the_filter_is_calibrated_on_its_own_simulations() {
     }
     for (k, bins) in bins.iter().enumerate() {
         let expected = f64::from(USERS) / 10.0;
-        let chi2: f64 = bins
-            .iter()
-            .map(|&n| (f64::from(n) - expected).powi(2) / expected)
-            .sum();
+        let chi2: f64 = bins.iter().map(|&n| (f64::from(n) - expected).powi(2) / expected).sum();
         assert!(chi2 < 27.9, "interest {k}: χ² {chi2:.1}, {bins:?}");
     }
 }

@@ -21,10 +21,7 @@ fn naive(config: &NextStepConfig, sequences: &[Vec<u32>], history: &[u32]) -> Ve
         let mut others: Vec<usize> = (0..ITEMS).filter(|&j| j != i).collect();
         others.sort_by(|&a, &b| e.row(i).dot(&e.row(b)).total_cmp(&e.row(i).dot(&e.row(a))));
         let near = &others[..3];
-        let total: f64 = near
-            .iter()
-            .map(|&j| f64::from(6.0 * e.row(i).dot(&e.row(j))).exp())
-            .sum();
+        let total: f64 = near.iter().map(|&j| f64::from(6.0 * e.row(i).dot(&e.row(j))).exp()).sum();
         for &j in near {
             kernel[[i, j]] = f64::from(6.0 * e.row(i).dot(&e.row(j))).exp() / total;
         }
@@ -54,9 +51,7 @@ fn naive(config: &NextStepConfig, sequences: &[Vec<u32>], history: &[u32]) -> Ve
     if distinct.is_empty() {
         return popularity.iter().map(|p| p / total).collect();
     }
-    let norm: f64 = (0..distinct.len())
-        .map(|age| config.history_decay.powi(age as i32))
-        .sum();
+    let norm: f64 = (0..distinct.len()).map(|age| config.history_decay.powi(age as i32)).sum();
     let mut probs = vec![0.0; ITEMS];
     for (age, &item) in distinct.iter().enumerate() {
         let (row, i) = (counts.row(item as usize), item as usize);
@@ -113,16 +108,10 @@ fn an_item_without_events_is_recommended_by_its_text() {
 
 #[test]
 fn threads_do_not_change_a_bit() {
-    let sequences: Vec<Vec<u32>> = (0..200_u32)
-        .map(|u| (0..12).map(|t| (u * 7 + t * t) % 7).collect())
-        .collect();
+    let sequences: Vec<Vec<u32>> =
+        (0..200_u32).map(|u| (0..12).map(|t| (u * 7 + t * t) % 7).collect()).collect();
     let slices: Vec<&[u32]> = sequences.iter().map(Vec::as_slice).collect();
     let fit = || NextStep::fit(NextStepConfig::default(), &slices, ITEMS, None).unwrap();
-    let pool = |n| {
-        rayon::ThreadPoolBuilder::new()
-            .num_threads(n)
-            .build()
-            .unwrap()
-    };
+    let pool = |n| rayon::ThreadPoolBuilder::new().num_threads(n).build().unwrap();
     assert_eq!(pool(1).install(fit), pool(3).install(fit));
 }

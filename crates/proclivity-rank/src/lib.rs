@@ -1,1 +1,11 @@
-//! Top-k recommendation, filters and explanations from a posterior predictive.
+#![doc = include_str!("../README.md")]
+
+mod error;
+mod explain;
+mod tie;
+mod top_k;
+
+pub use error::RankError;
+pub use explain::{Share, shares};
+pub use tie::TieBreak;
+pub use top_k::{Ranked, Ranking, rank_of, top_k};

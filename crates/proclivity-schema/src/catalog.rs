@@ -22,11 +22,7 @@ impl Catalog {
         for (second, item) in items.iter().enumerate() {
             let first = ids.intern(item.id().clone())? as usize;
             if first != second {
-                return Err(SchemaError::DuplicateItem {
-                    id: item.id().clone(),
-                    first,
-                    second,
-                });
+                return Err(SchemaError::DuplicateItem { id: item.id().clone(), first, second });
             }
         }
         Ok(Self { items, ids })
@@ -68,10 +64,7 @@ impl Catalog {
         self.ids
             .position(id)
             .map(ItemIndex)
-            .ok_or_else(|| SchemaError::UnknownId {
-                role: "item",
-                id: id.to_owned(),
-            })
+            .ok_or_else(|| SchemaError::UnknownId { role: "item", id: id.to_owned() })
     }
 }
 
@@ -114,9 +107,6 @@ impl Interest {
     /// # Panics
     /// When there is no text at all.
     pub fn text(&self, language: &Language) -> &InterestText {
-        self.texts
-            .iter()
-            .find(|text| text.language == *language)
-            .unwrap_or(&self.texts[0])
+        self.texts.iter().find(|text| text.language == *language).unwrap_or(&self.texts[0])
     }
 }

@@ -113,6 +113,22 @@ impl Action {
     }
 }
 
+impl Action {
+    /// All that the action says, in a form that can be hashed: equal exactly where actions are.
+    pub(crate) fn identity(&self) -> (EventKind, Option<ItemIndex>, u32, &str) {
+        let (number, text) = match self {
+            Self::Purchase { quantity, .. } => (*quantity, ""),
+            Self::Impression { position, .. } => (*position, ""),
+            // Adding 0 makes −0 the 0 that it equals.
+            Self::Rate { rating, .. } => ((rating.get() + 0.0).to_bits(), ""),
+            Self::Search { query } => (0, &**query),
+            Self::Follow { topic } => (0, &**topic),
+            _ => (0, ""),
+        };
+        (self.kind(), self.item(), number, text)
+    }
+}
+
 /// One deed of one user. Logs without timestamps (a mere order) have `time: None`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Event {
@@ -181,10 +197,7 @@ impl EventKind {
     /// Whether the deed speaks for the item: everything but search, follow (no item), skip,
     /// dismiss (against it) and impression (says nothing yet).
     pub fn is_positive(self) -> bool {
-        !matches!(
-            self,
-            Self::Search | Self::Follow | Self::Skip | Self::Dismiss | Self::Impression
-        )
+        !matches!(self, Self::Search | Self::Follow | Self::Skip | Self::Dismiss | Self::Impression)
     }
 
     pub(crate) fn names() -> String {
@@ -207,8 +220,6 @@ impl FromStr for EventKind {
         Self::ALL
             .into_iter()
             .find(|kind| kind.as_str() == canonical)
-            .ok_or_else(|| SchemaError::UnknownKind {
-                name: name.to_owned(),
-            })
+            .ok_or_else(|| SchemaError::UnknownKind { name: name.to_owned() })
     }
 }

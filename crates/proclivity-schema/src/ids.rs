@@ -103,10 +103,7 @@ pub struct Interner<Id: Eq + Hash> {
 
 impl<Id: Eq + Hash> Default for Interner<Id> {
     fn default() -> Self {
-        Self {
-            ids: Vec::new(),
-            positions: HashMap::new(),
-        }
+        Self { ids: Vec::new(), positions: HashMap::new() }
     }
 }
 
@@ -122,10 +119,7 @@ impl<Id: Clone + Eq + Hash + Borrow<str>> Interner<Id> {
         let position = u32::try_from(self.ids.len())
             .ok()
             .filter(|&p| p < u32::MAX)
-            .ok_or(SchemaError::TooMany {
-                what: "id",
-                limit: u64::from(u32::MAX),
-            })?;
+            .ok_or(SchemaError::TooMany { what: "id", limit: u64::from(u32::MAX) })?;
         self.ids.push(id.clone());
         self.positions.insert(id, position);
         Ok(position)

@@ -14,7 +14,8 @@ pub struct ItemText {
     /// A description; may be empty.
     #[serde(default)]
     pub description: String,
-    /// The category as a path from the root to the leaf; may be empty.
+    /// What it belongs to, as its data set says it: one path from the root to the leaf, or tags
+    /// such as genres; may be empty.
     #[serde(default)]
     pub category: Vec<String>,
 }
@@ -22,12 +23,7 @@ pub struct ItemText {
 impl ItemText {
     /// A title alone.
     pub fn title(language: Language, title: impl Into<String>) -> Self {
-        Self {
-            language,
-            title: title.into(),
-            description: String::new(),
-            category: Vec::new(),
-        }
+        Self { language, title: title.into(), description: String::new(), category: Vec::new() }
     }
 }
 
@@ -60,13 +56,8 @@ impl Price {
             .try_into()
             .ok()
             .filter(|code: &[u8; 3]| code.iter().all(u8::is_ascii_uppercase))
-            .ok_or_else(|| SchemaError::InvalidCurrency {
-                code: currency.to_owned(),
-            })?;
-        Ok(Self {
-            amount,
-            currency: code,
-        })
+            .ok_or_else(|| SchemaError::InvalidCurrency { code: currency.to_owned() })?;
+        Ok(Self { amount, currency: code })
     }
 
     /// The amount, in units of the currency.
@@ -89,10 +80,7 @@ impl TryFrom<RawPrice> for Price {
 
 impl From<Price> for RawPrice {
     fn from(price: Price) -> Self {
-        Self {
-            amount: price.amount,
-            currency: price.currency().to_owned(),
-        }
+        Self { amount: price.amount, currency: price.currency().to_owned() }
     }
 }
 
@@ -122,11 +110,7 @@ impl Item {
         if texts.is_empty() || texts.iter().any(|text| text.title.trim().is_empty()) {
             return Err(SchemaError::NoText { id });
         }
-        Ok(Self {
-            id,
-            texts,
-            price: None,
-        })
+        Ok(Self { id, texts, price: None })
     }
 
     /// The same item with a price.
@@ -147,10 +131,7 @@ impl Item {
 
     /// The text in a language, or the first text where there is none in it.
     pub fn text(&self, language: &Language) -> &ItemText {
-        self.texts
-            .iter()
-            .find(|text| text.language == *language)
-            .unwrap_or(&self.texts[0])
+        self.texts.iter().find(|text| text.language == *language).unwrap_or(&self.texts[0])
     }
 
     /// The price, where known.
@@ -163,19 +144,12 @@ impl TryFrom<RawItem> for Item {
     type Error = SchemaError;
     fn try_from(raw: RawItem) -> Result<Self, SchemaError> {
         let item = Self::new(raw.id, raw.texts)?;
-        Ok(Self {
-            price: raw.price,
-            ..item
-        })
+        Ok(Self { price: raw.price, ..item })
     }
 }
 
 impl From<Item> for RawItem {
     fn from(item: Item) -> Self {
-        Self {
-            id: item.id,
-            texts: item.texts,
-            price: item.price,
-        }
+        Self { id: item.id, texts: item.texts, price: item.price }
     }
 }

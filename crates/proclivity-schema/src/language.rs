@@ -27,9 +27,7 @@ impl Language {
     pub fn new(tag: &str) -> Result<Self, SchemaError> {
         let valid = (2..=3).contains(&tag.len()) && tag.bytes().all(|b| b.is_ascii_lowercase());
         if !valid {
-            return Err(SchemaError::InvalidLanguage {
-                tag: tag.to_owned(),
-            });
+            return Err(SchemaError::InvalidLanguage { tag: tag.to_owned() });
         }
         Ok(Self(Cow::Owned(tag.to_owned())))
     }

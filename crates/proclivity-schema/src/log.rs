@@ -1,5 +1,7 @@
 //! The log: every user's events in order of time, in one contiguous array.
 
+use std::collections::HashSet;
+
 use crate::{Action, Event, Interner, SchemaError, Timestamp, UserId, UserIndex};
 
 /// Events grouped by user and ordered by time; within equal or missing times in the order they
@@ -45,10 +47,7 @@ impl Log {
         self.users
             .position(id)
             .map(UserIndex)
-            .ok_or_else(|| SchemaError::UnknownId {
-                role: "user",
-                id: id.to_owned(),
-            })
+            .ok_or_else(|| SchemaError::UnknownId { role: "user", id: id.to_owned() })
     }
 
     /// The id of a user.
@@ -96,10 +95,33 @@ impl LogBuilder {
         Ok(())
     }
 
+    /// Drops every event that repeats an earlier one exactly (the same user, time and action; missing
+    /// times are equal) and says how many there were.
+    pub fn remove_duplicates(&mut self) -> usize {
+        self.sort();
+        let mut first = Vec::with_capacity(self.events.len());
+        let mut seen = HashSet::new();
+        // Repeats share user and time, so that only such runs have to be looked through.
+        for run in self.events.chunk_by(|a, b| (a.user, a.time) == (b.user, b.time)) {
+            seen.clear();
+            first.extend(
+                run.iter().map(|event| run.len() == 1 || seen.insert(event.action.identity())),
+            );
+        }
+        let mut first = first.into_iter();
+        let before = self.events.len();
+        self.events.retain(|_| first.next().unwrap_or(true));
+        before - self.events.len()
+    }
+
+    fn sort(&mut self) {
+        self.events.sort_by_key(|event| (event.user, event.time));
+    }
+
     /// Groups by user and sorts by time (stable).
-    pub fn build(self) -> Log {
-        let Self { users, mut events } = self;
-        events.sort_by_key(|event| (event.user, event.time));
+    pub fn build(mut self) -> Log {
+        self.sort();
+        let Self { users, events } = self;
         let mut offsets = vec![0; users.len() + 1];
         for event in &events {
             offsets[event.user.get() + 1] += 1;
@@ -107,10 +129,6 @@ impl LogBuilder {
         for user in 0..users.len() {
             offsets[user + 1] += offsets[user];
         }
-        Log {
-            users,
-            events,
-            offsets,
-        }
+        Log { users, events, offsets }
     }
 }

@@ -63,9 +63,7 @@ impl FromStr for Timestamp {
         text.parse::<jiff::civil::DateTime>()
             .ok()
             .and_then(|civil| jiff::tz::TimeZone::UTC.to_timestamp(civil).ok())
-            .ok_or_else(|| SchemaError::InvalidTime {
-                text: text.to_owned(),
-            })
+            .ok_or_else(|| SchemaError::InvalidTime { text: text.to_owned() })
             .and_then(|time| Self::from_micros(time.as_microsecond()))
     }
 }

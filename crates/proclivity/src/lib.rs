@@ -1,1 +1,23 @@
-//! Interests as a probability distribution, read by a language model, and recommendation with it.
+#![doc = include_str!("../README.md")]
+
+mod config;
+mod error;
+mod language;
+mod recommender;
+mod select;
+mod user;
+
+pub use config::{EvidenceWeights, RecommenderConfig};
+pub use error::ProclivityError;
+pub use language::first_item_distribution;
+pub use recommender::{FitReport, Recommender, Source, TrainingData};
+pub use select::{item_counts, select_next_step};
+pub use user::UserState;
+
+pub use proclivity_data as data;
+pub use proclivity_encoder as encoder;
+pub use proclivity_eval as eval;
+pub use proclivity_posterior as posterior;
+pub use proclivity_rank as rank;
+pub use proclivity_schema as schema;
+pub use proclivity_text as text;

@@ -1,0 +1,92 @@
+//! What an evaluation refuses.
+
+use proclivity_rank::RankError;
+
+/// An error of an evaluation, with the value that caused it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EvalError {
+    /// A parameter outside its range.
+    #[error("{name} is {value}, expected {expected}")]
+    OutOfRange {
+        /// The parameter.
+        name: &'static str,
+        /// Its value.
+        value: f64,
+        /// What it may be.
+        expected: &'static str,
+    },
+    /// Two lengths that have to agree.
+    #[error("{what}: {got} where {expected} were expected")]
+    Length {
+        /// What is counted.
+        what: &'static str,
+        /// The length it has to have.
+        expected: usize,
+        /// The length it has.
+        got: usize,
+    },
+    /// Something that may not be empty.
+    #[error("there are no {what}")]
+    Empty {
+        /// What is missing.
+        what: &'static str,
+    },
+    /// A number that is not finite, at a position of a list.
+    #[error("{what}[{position}] is {value}, expected a finite number")]
+    NotFinite {
+        /// The list.
+        what: &'static str,
+        /// Position, from 0.
+        position: usize,
+        /// The value.
+        value: f64,
+    },
+    /// A number that is no probability.
+    #[error("prediction {position} has probability {value}, expected a number from 0 to 1")]
+    InvalidProbability {
+        /// Position among the predictions, from 0.
+        position: usize,
+        /// The value.
+        value: f64,
+    },
+    /// A rank that so many relevant items cannot have.
+    #[error("{relevant} relevant items cannot all have ranks up to {rank}")]
+    ImpossibleRank {
+        /// The rank, from 1.
+        rank: usize,
+        /// How many items are said to stand at that rank or before.
+        relevant: usize,
+    },
+    /// A case with an item outside of the catalog.
+    #[error("user {user}: item {item} is outside of the catalog of {items} items")]
+    UnknownItem {
+        /// The user of the case.
+        user: u32,
+        /// The item's index.
+        item: u32,
+        /// How many items there are.
+        items: usize,
+    },
+    /// Results that stand beside another user's case.
+    #[error("case {position} is of user {expected}, its result of user {got}")]
+    OtherUser {
+        /// Position among the cases, from 0.
+        position: usize,
+        /// The user of the case.
+        expected: u32,
+        /// The user of the result.
+        got: u32,
+    },
+    /// A predictive that a user's ranking refused.
+    #[error("user {user}: {source}")]
+    Ranking {
+        /// The user of the case.
+        user: u32,
+        /// What was wrong.
+        source: RankError,
+    },
+    /// Predictions that could not be written.
+    #[error("predictions could not be written: {0}")]
+    Write(#[from] std::io::Error),
+}

@@ -1,0 +1,237 @@
+//! Full ranking: every user's target against the whole catalog, never against a sample of it.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use proclivity_posterior::Predictive;
+use proclivity_rank::{Ranked, TieBreak, rank_of, top_k};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::metrics::{RelevantRanks, SelfInformation};
+use crate::{EvalError, Summary};
+
+/// One question to a predictive: what comes after this history?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Case<'a> {
+    /// Whose history it is.
+    pub user: u32,
+    /// The items of the history, the oldest first.
+    pub history: &'a [u32],
+    /// The item that came next.
+    pub target: u32,
+}
+
+/// What a full ranking measures.
+///
+/// | name | default | purpose | range |
+/// |---|---|---|---|
+/// | `cutoffs` | \[10\] | lengths k of the lists that `hr@k`, `ndcg@k`, … are measured on | each ≥ 1, at least one |
+/// | `list_length` | 0 | how many items of each user's list are kept; the largest cutoff if that is more | ≥ 0 |
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[expect(missing_docs, reason = "the table says what they are")]
+pub struct FullRankingConfig {
+    pub cutoffs: Vec<usize>,
+    pub list_length: usize,
+}
+
+impl Default for FullRankingConfig {
+    fn default() -> Self {
+        Self { cutoffs: vec![10], list_length: 0 }
+    }
+}
+
+impl FullRankingConfig {
+    /// A protocol for a catalog: how many training events each item has (for novelty), and the
+    /// order of items among ties, both by item index.
+    ///
+    /// # Errors
+    /// [`EvalError::Empty`] without cutoffs, [`EvalError::OutOfRange`] for a cutoff of 0,
+    /// [`EvalError::Length`] when counts and ties are for catalogs of different size.
+    pub fn build<'a>(
+        mut self,
+        item_counts: &[u64],
+        ties: &'a TieBreak,
+    ) -> Result<FullRanking<'a>, EvalError> {
+        if ties.len() != item_counts.len() {
+            return Err(EvalError::Length {
+                what: "items with an order among ties",
+                expected: item_counts.len(),
+                got: ties.len(),
+            });
+        }
+        self.cutoffs.sort_unstable();
+        self.cutoffs.dedup();
+        match (self.cutoffs.first(), self.cutoffs.last()) {
+            (Some(0), _) => Err(EvalError::OutOfRange {
+                name: "cutoff",
+                value: 0.0,
+                expected: "a whole number from 1",
+            }),
+            (Some(_), Some(&largest)) => Ok(FullRanking {
+                list_length: self.list_length.max(largest),
+                cutoffs: self.cutoffs,
+                information: SelfInformation::new(item_counts),
+                ties,
+            }),
+            _ => Err(EvalError::Empty { what: "cutoffs" }),
+        }
+    }
+}
+
+/// Ranks the whole catalog for every case.
+///
+/// Candidates are all items but those in the user's history. The target's rank is pessimistic:
+/// ties count against it. A target that stands in the history is no candidate: it is a miss in
+/// every metric of accuracy, has no log loss, and is counted. The target's probability is
+/// renormalised over the candidates.
+///
+/// The results depend neither on the number of threads nor on the order of the other cases.
+/// Memory is one catalog per thread and one list per case.
+#[derive(Debug, Clone)]
+pub struct FullRanking<'a> {
+    cutoffs: Vec<usize>,
+    list_length: usize,
+    information: SelfInformation,
+    ties: &'a TieBreak,
+}
+
+/// What came of one case.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UserResult {
+    /// The user of the case.
+    pub user: u32,
+    /// The target of the case.
+    pub target: u32,
+    /// The target's rank; unranked if it stands in the history.
+    pub ranks: RelevantRanks,
+    /// The log probability of the target among the candidates; `None` if it is not one of them.
+    pub log_prob: Option<f64>,
+    /// The best candidates, the most probable first.
+    pub list: Vec<Ranked>,
+}
+
+/// What came of all cases, in their order.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Evaluation {
+    per_user: Vec<UserResult>,
+    summary: Summary,
+}
+
+impl FullRanking<'_> {
+    /// Evaluates a predictive; `progress` is told after each case how many are done, from
+    /// whichever thread did it.
+    ///
+    /// # Errors
+    /// [`EvalError::Empty`] without cases, [`EvalError::Length`] for a predictive of another
+    /// catalog, [`EvalError::UnknownItem`] for an item outside of it, [`EvalError::Ranking`] for
+    /// NaN or +∞ among the log probabilities.
+    pub fn evaluate(
+        &self,
+        predictive: &dyn Predictive,
+        cases: &[Case<'_>],
+        progress: &(dyn Fn(usize) + Sync),
+    ) -> Result<Evaluation, EvalError> {
+        self.check(predictive, cases)?;
+        let done = AtomicUsize::new(0);
+        let results: Vec<Result<UserResult, EvalError>> = cases
+            .par_iter()
+            .with_min_len(8)
+            .map_init(
+                || Buffers::new(predictive.item_count()),
+                |buffers, case| {
+                    let result = self.evaluate_case(predictive, case, buffers);
+                    progress(done.fetch_add(1, Ordering::Relaxed) + 1);
+                    result
+                },
+            )
+            .collect();
+        // In order, so that it is always the first error that is reported.
+        let per_user = results.into_iter().collect::<Result<Vec<_>, _>>()?;
+        let summary =
+            Summary::of(&per_user, &self.cutoffs, &self.information, predictive.item_count())?;
+        Ok(Evaluation { per_user, summary })
+    }
+
+    fn check(&self, predictive: &dyn Predictive, cases: &[Case<'_>]) -> Result<(), EvalError> {
+        let items = predictive.item_count();
+        if self.ties.len() != items {
+            return Err(EvalError::Length {
+                what: "items of the predictive",
+                expected: self.ties.len(),
+                got: items,
+            });
+        }
+        if cases.is_empty() {
+            return Err(EvalError::Empty { what: "cases" });
+        }
+        for case in cases {
+            let mut of_case = case.history.iter().chain([&case.target]);
+            if let Some(&item) = of_case.find(|&&item| item as usize >= items) {
+                return Err(EvalError::UnknownItem { user: case.user, item, items });
+            }
+        }
+        Ok(())
+    }
+
+    fn evaluate_case(
+        &self,
+        predictive: &dyn Predictive,
+        case: &Case<'_>,
+        Buffers { log_probs, seen }: &mut Buffers,
+    ) -> Result<UserResult, EvalError> {
+        predictive.log_probs(case.history, log_probs);
+        for &item in case.history {
+            seen[item as usize] = true;
+        }
+        let candidate = |item: u32| !seen[item as usize];
+        let ranking = top_k(log_probs, self.list_length, candidate, self.ties);
+        let rank = candidate(case.target).then(|| rank_of(log_probs, case.target, candidate));
+        for &item in case.history {
+            seen[item as usize] = false;
+        }
+        let ranking = ranking.map_err(|source| EvalError::Ranking { user: case.user, source })?;
+        let log_prob = rank.map(|_| match log_probs[case.target as usize] {
+            f64::NEG_INFINITY => f64::NEG_INFINITY,
+            log_prob => (log_prob - ranking.log_mass).min(0.0),
+        });
+        Ok(UserResult {
+            user: case.user,
+            target: case.target,
+            ranks: RelevantRanks::single(rank),
+            log_prob,
+            list: ranking.items,
+        })
+    }
+}
+
+impl Evaluation {
+    /// The results, by case.
+    pub fn per_user(&self) -> &[UserResult] {
+        &self.per_user
+    }
+
+    /// The means over all users.
+    pub fn summary(&self) -> &Summary {
+        &self.summary
+    }
+
+    /// One metric for every case, as [`paired_bootstrap`](crate::paired_bootstrap) takes it:
+    /// `evaluation.values(|ranks| ndcg(ranks, 10))`.
+    pub fn values(&self, metric: impl Fn(&RelevantRanks) -> f64) -> Vec<f64> {
+        self.per_user.iter().map(|user| metric(&user.ranks)).collect()
+    }
+}
+
+/// What a thread reuses from case to case.
+struct Buffers {
+    log_probs: Vec<f64>,
+    /// The items of the current history; all `false` in between.
+    seen: Vec<bool>,
+}
+
+impl Buffers {
+    fn new(items: usize) -> Self {
+        Self { log_probs: vec![0.0; items], seen: vec![false; items] }
+    }
+}

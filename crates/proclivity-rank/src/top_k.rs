@@ -1,0 +1,166 @@
+//! The most probable admissible items, and the rank of a single one.
+
+use std::cmp::Ordering;
+
+use crate::{RankError, TieBreak};
+
+/// An item of a ranking.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Ranked {
+    /// The item's index.
+    pub item: u32,
+    /// Its probability, given that the next item is an admissible one.
+    pub probability: f64,
+}
+
+/// The most probable admissible items, the most probable first.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ranking {
+    /// The items. Never padded: as many as were requested, or all admissible ones if these are
+    /// fewer.
+    pub items: Vec<Ranked>,
+    /// How many items were asked for.
+    pub requested: usize,
+    /// How many items were admissible.
+    pub admissible: usize,
+    /// The log of the probability that the predictive gives to all admissible items together,
+    /// by which the probabilities were renormalised; −∞ where they have none.
+    pub log_mass: f64,
+}
+
+impl Ranking {
+    /// Whether there were fewer admissible items than requested.
+    pub fn is_short(&self) -> bool {
+        self.admissible < self.requested
+    }
+}
+
+/// The `k` most probable admissible items, in descending order, in O(n + k log k).
+///
+/// Equally probable items stand in the order of `ties`. The probabilities are renormalised over
+/// all admissible items, listed or not: what remains uncertain once it is known that the next
+/// item is admissible. If all of these are impossible (−∞), each is listed with probability 0.
+///
+/// # Formula
+/// P(x | admissible) = exp(log_probs\[x\]) / Σ over admissible y of exp(log_probs\[y\])
+///
+/// # Errors
+/// [`RankError::InvalidLogProb`] when any item, admissible or not, has NaN or +∞;
+/// [`RankError::Length`] when `ties` orders another number of items.
+pub fn top_k(
+    log_probs: &[f64],
+    k: usize,
+    admissible: impl Fn(u32) -> bool,
+    ties: &TieBreak,
+) -> Result<Ranking, RankError> {
+    if ties.len() != log_probs.len() {
+        return Err(RankError::Length {
+            what: "items with an order among ties",
+            expected: log_probs.len(),
+            got: ties.len(),
+        });
+    }
+    let mut best = Best::new(k.min(log_probs.len()), ties);
+    let mut count = 0;
+    for (index, &log_prob) in log_probs.iter().enumerate() {
+        if log_prob.is_nan() || log_prob == f64::INFINITY {
+            return Err(RankError::InvalidLogProb { item: index, value: log_prob });
+        }
+        let item = index as u32;
+        if admissible(item) {
+            count += 1;
+            best.push(item, log_prob);
+        }
+    }
+    let log_mass = log_mass(log_probs, &admissible);
+    let items = best.into_sorted().into_iter().map(|(item, log_prob)| {
+        let possible = log_prob > f64::NEG_INFINITY;
+        Ranked {
+            item,
+            probability: if possible { (log_prob - log_mass).exp().min(1.0) } else { 0.0 },
+        }
+    });
+    Ok(Ranking { items: items.collect(), requested: k, admissible: count, log_mass })
+}
+
+/// The rank of an item among the admissible ones, counted from 1, with ties against it.
+///
+/// `target` is taken as admissible. A NaN counts against the target, whichever side it is on.
+///
+/// # Formula
+/// 1 + |{x admissible, x ≠ target : log_probs\[x\] ≥ log_probs\[target\]}|
+///
+/// # Panics
+/// When `target` is outside of `log_probs`.
+pub fn rank_of(log_probs: &[f64], target: u32, admissible: impl Fn(u32) -> bool) -> usize {
+    let threshold = log_probs[target as usize];
+    let before = log_probs.iter().enumerate().filter(|&(index, log_prob)| {
+        log_prob.partial_cmp(&threshold) != Some(Ordering::Less)
+            && index != target as usize
+            && admissible(index as u32)
+    });
+    1 + before.count()
+}
+
+/// log Σ exp over the admissible items, −∞ over none.
+fn log_mass(log_probs: &[f64], admissible: impl Fn(u32) -> bool) -> f64 {
+    let of_admissible = || {
+        let pairs = log_probs.iter().enumerate();
+        pairs.filter_map(|(index, &log_prob)| admissible(index as u32).then_some(log_prob))
+    };
+    let max = of_admissible().fold(f64::NEG_INFINITY, f64::max);
+    if max == f64::NEG_INFINITY {
+        return max;
+    }
+    max + of_admissible().map(|p| (p - max).exp()).sum::<f64>().ln()
+}
+
+/// The best k of a stream: holds at most 2k candidates and halves them whenever it is full, so
+/// that the selections cost O(1) per item.
+struct Best<'a> {
+    k: usize,
+    ties: &'a TieBreak,
+    candidates: Vec<(u32, f64)>,
+    /// The lowest log probability that can still enter.
+    threshold: f64,
+}
+
+impl<'a> Best<'a> {
+    fn new(k: usize, ties: &'a TieBreak) -> Self {
+        Self { k, ties, candidates: Vec::with_capacity(2 * k), threshold: f64::NEG_INFINITY }
+    }
+
+    fn push(&mut self, item: u32, log_prob: f64) {
+        if self.k == 0 || log_prob < self.threshold {
+            return;
+        }
+        self.candidates.push((item, log_prob));
+        if self.candidates.len() == 2 * self.k {
+            self.halve();
+        }
+    }
+
+    fn halve(&mut self) {
+        let ties = self.ties;
+        let (_, last, _) =
+            self.candidates.select_nth_unstable_by(self.k - 1, |a, b| order(ties, *a, *b));
+        self.threshold = last.1;
+        self.candidates.truncate(self.k);
+    }
+
+    fn into_sorted(mut self) -> Vec<(u32, f64)> {
+        if self.candidates.len() > self.k {
+            self.halve();
+        }
+        let ties = self.ties;
+        self.candidates.sort_unstable_by(|a, b| order(ties, *a, *b));
+        self.candidates
+    }
+}
+
+/// Descending probability, then the order among ties.
+fn order(ties: &TieBreak, a: (u32, f64), b: (u32, f64)) -> Ordering {
+    // −0 and 0 are the same probability, so `total_cmp` won't do; NaN was refused before.
+    let by_prob = b.1.partial_cmp(&a.1).unwrap_or(Ordering::Equal);
+    by_prob.then_with(|| ties.key(a.0).cmp(&ties.key(b.0)))
+}

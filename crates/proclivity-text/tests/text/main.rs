@@ -1,0 +1,8 @@
+//! Verbalizers in both languages, read by a person's eye and attacked by strangers' texts.
+
+#![expect(clippy::unwrap_used, reason = "the fixtures are valid")]
+
+mod plain;
+mod rich;
+mod sentence;
+mod shop;

@@ -1,0 +1,214 @@
+//! Measures next-step by leave-one-out with full ranking, and prints one JSON object.
+//!
+//! ```text
+//! cargo run --release --example evaluate -- \
+//!     --dataset beauty --data DIR --model models/all-MiniLM-L6-v2 --json
+//! cargo run --release --example evaluate -- \
+//!     --dataset sequences --events FILE --items FILE --model models/all-MiniLM-L6-v2 --json
+//! ```
+#![expect(clippy::print_stdout, reason = "a command")]
+
+use std::error::Error;
+use std::fs::File;
+use std::io::BufWriter;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::{Parser, ValueEnum};
+use proclivity::data::{Dataset, ItemSequences, Preset, load, sequences};
+use proclivity::encoder::{BertEncoder, ComputeDevice, embed_cached};
+use proclivity::eval::{Case, FullRankingConfig, Popularity, write_predictions};
+use proclivity::posterior::{Kernel, NextStep, NextStepConfig};
+use proclivity::rank::TieBreak;
+use proclivity::schema::{Language, UserIndex};
+use proclivity::text::item_text;
+use proclivity::{item_counts, select_next_step};
+use proclivity_examples::{peak_rss_mb, progress_bar, tell};
+use serde_json::{Map, Value, json};
+
+/// Evaluates next-step on a data set: every user's last item is the test, the one before it
+/// validation. Every hyper-parameter is chosen on validation.
+#[derive(Parser)]
+struct Arguments {
+    /// ml-100k, ml-1m, beauty, or sequences with --events and --items.
+    #[arg(long)]
+    dataset: String,
+    /// The folder that holds the data set.
+    #[arg(long)]
+    data: Option<PathBuf>,
+    /// A file of sequences.
+    #[arg(long)]
+    events: Option<PathBuf>,
+    /// A file of items, tab-separated, with a header.
+    #[arg(long)]
+    items: Option<PathBuf>,
+    /// A checkpoint directory of the BERT family; without it there is no text kernel.
+    #[arg(long)]
+    model: Option<PathBuf>,
+    /// What the model of the test is fitted on.
+    #[arg(long, value_enum, default_value = "both")]
+    variant: Variant,
+    /// Prints JSON alone.
+    #[arg(long)]
+    json: bool,
+    /// Writes a JSON line for each user, of the last variant.
+    #[arg(long)]
+    predictions: Option<PathBuf>,
+    /// The backend, such as flex, tch or cuda:0.
+    #[arg(long, default_value = "flex")]
+    device: ComputeDevice,
+    /// Where embeddings are kept.
+    #[arg(long, default_value = ".cache/embeddings")]
+    cache: PathBuf,
+}
+
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+enum Variant {
+    /// On training items only.
+    TrainOnly,
+    /// On training and validation items.
+    Refit,
+    /// Each in turn.
+    Both,
+}
+
+fn main() -> ExitCode {
+    tell(run(&Arguments::parse()))
+}
+
+fn dataset(arguments: &Arguments) -> Result<Dataset, Box<dyn Error>> {
+    if arguments.dataset == "sequences" {
+        let events = arguments.events.as_deref().ok_or("sequences need --events FILE")?;
+        let items = arguments.items.as_deref().ok_or("sequences need --items FILE")?;
+        return Ok(sequences(events, items)?);
+    }
+    let preset: Preset = arguments.dataset.parse()?;
+    let folder = arguments.data.as_deref().ok_or("a preset needs --data DIR")?;
+    Ok(load(preset, folder)?)
+}
+
+fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+    let Dataset { catalog, log, report, .. } = dataset(arguments)?;
+    eprintln!("{report}");
+    let (kernel, encode_seconds) = match &arguments.model {
+        None => (None, 0.0),
+        Some(model) => {
+            let start = Instant::now();
+            let encoder = BertEncoder::load(model, &arguments.device)?;
+            let texts: Vec<String> =
+                catalog.items().iter().map(|item| item_text(item, &Language::ENGLISH)).collect();
+            let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+            let bar = progress_bar(texts.len(), "embedding the catalog");
+            let told = &mut |done| bar.set_position(done as u64);
+            let embeddings = embed_cached(&encoder, &texts, &arguments.cache, told)?;
+            bar.finish();
+            (Some(Kernel::nearest(embeddings.view(), 50, 6.0)?), start.elapsed().as_secs_f64())
+        }
+    };
+
+    let all = ItemSequences::positive(&log);
+    let held_out = all.leave_one_out();
+    let train: Vec<&[u32]> = all.users().map(|user| held_out.train(user)).collect();
+    let with_validation: Vec<&[u32]> = all
+        .users()
+        .map(|user| held_out.test(user).map_or(held_out.train(user), |(history, _)| history))
+        .collect();
+    let validation: Vec<Case<'_>> = all
+        .users()
+        .filter_map(|user| {
+            let (history, target) = held_out.validation(user)?;
+            Some(Case { user: user.0, history, target })
+        })
+        .collect();
+    let test: Vec<Case<'_>> = all
+        .users()
+        .filter_map(|user| {
+            let (history, target) = held_out.test(user)?;
+            Some(Case { user: user.0, history, target })
+        })
+        .collect();
+    let ties = TieBreak::new(catalog.ids().iter().map(|id| id.as_str()), 0);
+
+    let start = Instant::now();
+    let bar = progress_bar(0, "choosing on validation");
+    let search = select_next_step(
+        NextStepConfig::default(),
+        &train,
+        &validation,
+        kernel.as_ref(),
+        &ties,
+        1,
+        |tried, planned, _| {
+            bar.set_length(planned as u64);
+            bar.set_position(tried as u64);
+        },
+    )?;
+    bar.finish();
+    let select_seconds = start.elapsed().as_secs_f64();
+    eprintln!("validation ndcg@10 {:.4} with {:?}", search.value, search.best);
+
+    let variants: &[(&str, &[&[u32]])] = match arguments.variant {
+        Variant::TrainOnly => &[("train_only", &train)],
+        Variant::Refit => &[("refit", &with_validation)],
+        Variant::Both => &[("train_only", &train), ("refit", &with_validation)],
+    };
+    let mut output = Map::new();
+    for (at, &(name, fitted_on)) in variants.iter().enumerate() {
+        let counts = item_counts(fitted_on, catalog.len());
+        let last = at + 1 == variants.len();
+        let list_length = if last && arguments.predictions.is_some() { 100 } else { 0 };
+        let ranking =
+            FullRankingConfig { list_length, ..Default::default() }.build(&counts, &ties)?;
+        let start = Instant::now();
+        let model = NextStep::fit(search.best.clone(), fitted_on, catalog.len(), kernel.clone())?;
+        let fit_seconds = start.elapsed().as_secs_f64();
+        let start = Instant::now();
+        let bar = progress_bar(test.len(), name);
+        let evaluation = ranking.evaluate(&model, &test, &|done| bar.set_position(done as u64))?;
+        bar.finish();
+        let score_seconds = start.elapsed().as_secs_f64();
+        let popularity = ranking.evaluate(&Popularity::new(&counts, 1.0)?, &test, &|_| {})?;
+
+        let Value::Object(mut result) = serde_json::to_value(evaluation.summary())? else {
+            return Err("the summary is no JSON object".into());
+        };
+        result.extend([
+            ("select_seconds".to_owned(), json!(select_seconds)),
+            ("fit_seconds".to_owned(), json!(fit_seconds)),
+            ("score_seconds".to_owned(), json!(score_seconds)),
+            ("encode_seconds".to_owned(), json!(encode_seconds)),
+            ("peak_rss_mb".to_owned(), json!(peak_rss_mb())),
+            ("items".to_owned(), json!(catalog.len())),
+            ("events".to_owned(), json!(all.event_count())),
+            ("popularity".to_owned(), serde_json::to_value(popularity.summary())?),
+            ("parameters".to_owned(), serde_json::to_value(&search.best)?),
+        ]);
+        if !arguments.json {
+            let number = |value: &Value| value.as_f64().unwrap_or(f64::NAN);
+            println!(
+                "{name:<11} HR@10 {:.4}  NDCG@10 {:.4}  MRR {:.4}  log loss {:.3}   (popularity {:.4}, {:.4}, {:.4}, {:.3})",
+                number(&result["hr@10"]),
+                number(&result["ndcg@10"]),
+                number(&result["mrr"]),
+                number(&result["log_loss"]),
+                number(&result["popularity"]["hr@10"]),
+                number(&result["popularity"]["ndcg@10"]),
+                number(&result["popularity"]["mrr"]),
+                number(&result["popularity"]["log_loss"]),
+            );
+        }
+        output.insert(name.to_owned(), Value::Object(result));
+        if let (true, Some(path)) = (last, &arguments.predictions) {
+            let file = BufWriter::new(File::create(path)?);
+            let user_id = |user: u32| log.user_id(UserIndex(user)).as_str();
+            let item_id = |item: u32| catalog.ids()[item as usize].as_str();
+            write_predictions(file, &test, &evaluation, user_id, item_id)?;
+        }
+    }
+    if arguments.json {
+        println!("{}", serde_json::to_string_pretty(&Value::Object(output))?);
+    }
+    Ok(())
+}

@@ -1,0 +1,2 @@
+//! The whole way on embedded data.
+fn main() {}
