@@ -148,4 +148,48 @@ pub enum EncoderError {
         /// Why.
         source: std::io::Error,
     },
+    /// A setting out of its range.
+    #[error("{field} is {value}, expected {expected}")]
+    InvalidConfig {
+        /// The setting.
+        field: &'static str,
+        /// Its value.
+        value: f64,
+        /// What is allowed.
+        expected: &'static str,
+    },
+    /// Nothing to train on or to validate with.
+    #[error("no {role} text with anything in it")]
+    EmptyCorpus {
+        /// `training` or `validation`.
+        role: &'static str,
+    },
+    /// A tokenizer that can't be trained, written or read back.
+    #[error("the tokenizer failed: {source}")]
+    TrainTokenizer {
+        /// What `tokenizers` found.
+        source: tokenizers::Error,
+    },
+    /// A loss that is no finite number.
+    #[error("the loss is not finite at step {step}: lower the learning rate")]
+    Diverged {
+        /// The optimiser step, from 1.
+        step: usize,
+    },
+    /// A text to score that alone is longer than the context.
+    #[error("continuation {index} (from 0) has {tokens} tokens, but the context holds {context}")]
+    ContinuationTooLong {
+        /// Position of the text among those given.
+        index: usize,
+        /// Its tokens.
+        tokens: usize,
+        /// Tokens that the context holds.
+        context: usize,
+    },
+    /// A choice without candidates, or with an empty one.
+    #[error("segment {segment} (from 0) is a choice with no candidate or an empty one")]
+    EmptyChoice {
+        /// Position of the segment.
+        segment: usize,
+    },
 }

@@ -2,6 +2,7 @@
 
 mod bert;
 mod cache;
+mod causal;
 mod checkpoint;
 mod device;
 mod error;
@@ -9,6 +10,9 @@ mod model;
 
 pub use bert::BertEncoder;
 pub use cache::embed_cached;
+pub use causal::{
+    CausalConfig, CausalModel, EpochReport, Segment, TrainConfig, TrainProgress, TrainReport,
+};
 pub use device::ComputeDevice;
 pub use error::EncoderError;
 pub use model::{LanguageModel, TextEncoder};
