@@ -27,9 +27,7 @@ use proclivity::{
     LearnConfig, Learned, LearningUsers, Recommender, Source, UserState, behaviour_text,
     first_occurrences, item_counts, learn,
 };
-use proclivity_examples::{
-    Recovery, interval_line, progress_bar, recovery, shares_by_label, tell,
-};
+use proclivity_examples::{Recovery, interval_line, progress_bar, recovery, shares_by_label, tell};
 
 /// Walks the whole way on an embedded shop.
 #[derive(Parser)]
@@ -54,11 +52,16 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let policy = ErrorPolicy::Quarantine { max_share: 0.05 };
     let (log, report) = read_event_csv(&csv[..], "events.csv", shop.catalog(), policy)?;
     println!("{report}");
-    println!("events.csv itself is {:.1} MB; {} users are left.", csv.len() as f64 / 1e6, log.user_count());
+    println!(
+        "events.csv itself is {:.1} MB; {} users are left.",
+        csv.len() as f64 / 1e6,
+        log.user_count()
+    );
 
     heading(3, "Put into words");
     for id in ["1", "2"] {
-        let (user, history) = (log.user_ids()[log.user(id)?.get()].clone(), log.history(log.user(id)?));
+        let (user, history) =
+            (log.user_ids()[log.user(id)?.get()].clone(), log.history(log.user(id)?));
         println!("  {}", plain(&user, history, shop.catalog(), Locale::chinese()));
         println!("  {}", plain(&user, history, shop.catalog(), Locale::english()));
     }
@@ -152,7 +155,9 @@ fn train(
     let mut told = |progress: TrainProgress<'_>| match progress {
         TrainProgress::Tokenized { vocab_size, tokens, steps } => {
             bar.set_length(steps as u64);
-            bar.suspend(|| println!("{tokens} tokens, a vocabulary of {vocab_size}, {steps} steps at most"));
+            bar.suspend(|| {
+                println!("{tokens} tokens, a vocabulary of {vocab_size}, {steps} steps at most")
+            });
         }
         TrainProgress::Step { step, .. } => bar.set_position(step as u64),
         TrainProgress::Epoch(epoch) => bar.suspend(|| {
@@ -202,7 +207,10 @@ fn interests(recommender: &Recommender, log: &Log, id: &str) -> Result<(), Box<d
     let before = recommender.interest_shares(&recommender.new_user(), 0.9)?;
     let exact = exact_shares(model.prior(), model.likelihood(), &items, 10_000)?;
     let after = exact.intervals(0.9)?;
-    println!("\nUser {id}: each interest's share before and after {} views, mean and 90 % interval", items.len());
+    println!(
+        "\nUser {id}: each interest's share before and after {} views, mean and 90 % interval",
+        items.len()
+    );
     for (k, interest) in recommender.interests().iter().enumerate() {
         let name = &interest.text(&Language::ENGLISH).name;
         for (label, share) in [(name.as_str(), before[k]), ("", after[k])] {
@@ -249,7 +257,8 @@ fn recovered(
     println!("\nThe true θ of {} simulated users, recovered from their views:", cases.len());
     println!("  {:<34} KL to θ   inside 50 %   inside 90 %", "");
     let line = |name: &str, recovery: Recovery| {
-        let share = |share: Option<f64>| share.map_or("–".to_owned(), |s| format!("{:.1} %", 100.0 * s));
+        let share =
+            |share: Option<f64>| share.map_or("–".to_owned(), |s| format!("{:.1} %", 100.0 * s));
         println!(
             "  {name:<34} {:>7.3}   {:>11}   {:>11}",
             recovery.kl_divergence,
@@ -257,7 +266,10 @@ fn recovered(
             share(recovery.inside_90)
         );
     };
-    line("prior alone (language model's)", recovery(&cases, |_| Ok((recommender.model().prior().mean(), None)))?);
+    line(
+        "prior alone (language model's)",
+        recovery(&cases, |_| Ok((recommender.model().prior().mean(), None)))?,
+    );
     line(
         "click shares (floored at 0.1 %)",
         recovery(&cases, |items| Ok((shares_by_label(shop.affinities(), items), None)))?,
@@ -288,8 +300,10 @@ fn recommend(recommender: &Recommender, log: &Log, id: &str) -> Result<UserState
         let item = &catalog.items()[item as usize];
         format!("{} {}", item.id(), item.text(&Language::ENGLISH).title)
     };
-    println!("\nUser {id} viewed {}. Next, among what they haven't seen:",
-        views(history).iter().map(|&item| title(item)).collect::<Vec<_>>().join("; "));
+    println!(
+        "\nUser {id} viewed {}. Next, among what they haven't seen:",
+        views(history).iter().map(|&item| title(item)).collect::<Vec<_>>().join("; ")
+    );
     for (place, ranked) in recommender.recommend(&state, 5)?.items.iter().enumerate() {
         println!("  {}. {:>5.2} %  {}", place + 1, 100.0 * ranked.probability, title(ranked.item));
         let reasons = recommender.explain(&state, ranked.item)?;
@@ -314,8 +328,17 @@ fn recommend(recommender: &Recommender, log: &Log, id: &str) -> Result<UserState
         .filter(|item| !seen.contains(item))
         .collect();
     rest.sort_by(|&a, &b| log_probs[b as usize].total_cmp(&log_probs[a as usize]));
-    println!("  Of the example's items: {}",
-        rest.iter().map(|&item| format!("{} {:.2} %", catalog.items()[item as usize].id(), 100.0 * log_probs[item as usize].exp())).collect::<Vec<_>>().join(", then "));
+    println!(
+        "  Of the example's items: {}",
+        rest.iter()
+            .map(|&item| format!(
+                "{} {:.2} %",
+                catalog.items()[item as usize].id(),
+                100.0 * log_probs[item as usize].exp()
+            ))
+            .collect::<Vec<_>>()
+            .join(", then ")
+    );
     Ok(state)
 }
 
@@ -374,7 +397,12 @@ fn feedback(recommender: &Recommender, state: &mut UserState) -> Result<(), Box<
         println!("    interests now: {}", interests.join(", "));
         for ranked in &recommender.recommend(state, 3)?.items {
             let item = &catalog.items()[ranked.item as usize];
-            println!("    {:>5.2} %  {} {}", 100.0 * ranked.probability, item.id(), item.text(&Language::ENGLISH).title);
+            println!(
+                "    {:>5.2} %  {} {}",
+                100.0 * ranked.probability,
+                item.id(),
+                item.text(&Language::ENGLISH).title
+            );
         }
         Ok(())
     };
@@ -388,7 +416,10 @@ fn feedback(recommender: &Recommender, state: &mut UserState) -> Result<(), Box<
         recommender.observe(state, &action)?;
         let micros = start.elapsed().as_secs_f64() * 1e6;
         let index = action.item().map_or(0, |item| item.get());
-        println!("  User 1 {deed} {}; the posterior took {micros:.1} µs:", catalog.items()[index].id());
+        println!(
+            "  User 1 {deed} {}; the posterior took {micros:.1} µs:",
+            catalog.items()[index].id()
+        );
         show(state)?;
     }
     Ok(())

@@ -140,6 +140,12 @@ pub enum EncoderError {
         /// Position of the text among those given.
         index: usize,
     },
+    /// A tokenizer that isn't the one that a trained causal model was saved with.
+    #[error("{path} doesn't begin with the special tokens of a causal model of this crate")]
+    SpecialTokens {
+        /// The tokenizer's file.
+        path: PathBuf,
+    },
     /// A file that can't be read or written.
     #[error("{path}: {source}")]
     Io {

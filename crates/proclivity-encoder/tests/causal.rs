@@ -2,48 +2,191 @@
 
 mod shop;
 
-use proclivity_encoder::{CausalConfig, CausalModel, ComputeDevice, TrainConfig, TrainProgress};
+use std::fs;
+use std::sync::OnceLock;
+
+use proclivity_encoder::{
+    CausalConfig, CausalModel, ComputeDevice, EncoderError, LanguageModel, Segment, TextEncoder,
+    TrainConfig, TrainReport,
+};
+use proptest::prelude::*;
+use tempfile::TempDir;
 
 fn device() -> ComputeDevice {
     "flex".parse().unwrap()
 }
 
+fn config() -> CausalConfig {
+    CausalConfig {
+        vocab_size: 700,
+        width: 32,
+        heads: 2,
+        feed_forward: 64,
+        context: 96,
+        ..CausalConfig::default()
+    }
+}
+
+fn training() -> TrainConfig {
+    TrainConfig {
+        epochs: 3,
+        tokens_per_epoch: 40_000,
+        validation_tokens: 5_000,
+        tokens_per_batch: 1_536,
+        ..TrainConfig::default()
+    }
+}
+
+fn train(seed: u64) -> (CausalModel, TrainReport) {
+    let (texts, validation) = (shop::histories(400, 12, 1), shop::histories(60, 12, 2));
+    let training = TrainConfig { seed, ..training() };
+    CausalModel::train(&texts, &validation, &config(), &training, &device(), &mut |_| {}).unwrap()
+}
+
+/// One model for all tests that only look at it.
+fn shared() -> &'static (CausalModel, TrainReport) {
+    static MODEL: OnceLock<(CausalModel, TrainReport)> = OnceLock::new();
+    MODEL.get_or_init(|| train(0))
+}
+
 #[test]
-#[ignore = "measures"]
-fn speed() {
-    let texts = shop::histories(3000, 24, 1);
-    let validation = shop::histories(200, 24, 2);
-    let get = |name: &str, or: f64| std::env::var(name).map_or(or, |v| v.parse().unwrap());
-    let config = CausalConfig {
-        width: get("W", 64.0) as usize,
-        heads: get("H", 2.0) as usize,
-        feed_forward: get("F", 256.0) as usize,
-        context: get("C", 160.0) as usize,
-        vocab_size: get("V", 2000.0) as usize,
-        ..Default::default()
+fn training_beats_a_unigram_model_and_the_same_seed_gives_the_same_model() {
+    let (model, report) = shared();
+    assert!(report.unigram_loss < report.uniform_loss);
+    assert!(report.validation_loss < 0.6 * report.unigram_loss, "{report:?}");
+    assert!(report.epochs[1].train_loss < report.epochs[0].train_loss);
+    let (again, other) = (train(0).0, train(1).0);
+    assert_eq!(model.fingerprint(), again.fingerprint());
+    assert_ne!(model.fingerprint(), other.fingerprint());
+}
+
+#[test]
+fn a_continuation_s_probability_is_that_of_its_parts() {
+    let (model, _) = shared();
+    let (prompt, first, second) = ("Viewed \"", "50mm prime lens\".", " Viewed \"Camera bag\".");
+    let whole = model.log_probs(prompt, &[&format!("{first}{second}")]).unwrap()[0];
+    let parts = model.log_probs(prompt, &[first]).unwrap()[0]
+        + model.log_probs(&format!("{prompt}{first}"), &[second]).unwrap()[0];
+    assert!((whole - parts).abs() < 1e-3, "{whole} and {parts}");
+    let alone = model.log_probs(prompt, &[first]).unwrap()[0];
+    let together = model.log_probs(prompt, &["x", first, second]).unwrap()[1];
+    assert!((alone - together).abs() < 1e-4);
+    let too_long = "film ".repeat(500);
+    assert!(matches!(
+        model.log_probs("", &[&too_long]),
+        Err(EncoderError::ContinuationTooLong { index: 0, .. })
+    ));
+    assert!(model.log_probs(&too_long, &["film"]).is_ok(), "a long prompt loses its beginning");
+}
+
+#[test]
+fn texts_about_the_same_are_close_and_an_embedding_is_its_text_s_alone() {
+    let (model, _) = shared();
+    let texts: Vec<&str> = shop::SHOP.iter().flat_map(|(_, english, _)| *english).collect();
+    let embeddings = model.embed(&texts, &mut |_| {}).unwrap();
+    let (mut within, mut across, mut pairs) = (0.0, 0.0, [0, 0]);
+    for a in 0..texts.len() {
+        assert!((embeddings.row(a).dot(&embeddings.row(a)) - 1.0).abs() < 1e-4);
+        for b in 0..a {
+            let cosine = embeddings.row(a).dot(&embeddings.row(b));
+            let same = a / 6 == b / 6;
+            *(if same { &mut within } else { &mut across }) += cosine;
+            pairs[usize::from(same)] += 1;
+        }
+    }
+    let (within, across) = (within / pairs[1] as f32, across / pairs[0] as f32);
+    assert!(within > across + 0.15, "{within} within, {across} across");
+    let alone = model.embed(&texts[3..4], &mut |_| {}).unwrap();
+    let difference = (&alone.row(0) - &embeddings.row(3)).mapv(f32::abs);
+    assert!(difference.iter().all(|&d| d < 1e-5));
+    let odd = model.embed(&["", "\u{1F3D5}", &"film ".repeat(500)], &mut |_| {}).unwrap();
+    assert!(odd.iter().all(|x| x.is_finite()));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    #[test]
+    fn what_is_written_is_allowed(
+        choices in prop::collection::vec(
+            prop::collection::vec("[a-c 胶卷]{1,6}", 1..5), 1..4),
+        temperature in prop_oneof![Just(0.0), 0.2..2.0_f64],
+        seed in 0_u64..1_000,
+    ) {
+        let (model, _) = shared();
+        let mut segments = vec![Segment::Fixed("For you: ".to_owned())];
+        for allowed in &choices {
+            segments.push(Segment::Choice(allowed.clone()));
+            segments.push(Segment::Fixed("|".to_owned()));
+        }
+        let written = model.write("Viewed \"", &segments, temperature, seed).unwrap();
+        let parts: Vec<&str> = written.strip_prefix("For you: ").unwrap().split('|').collect();
+        prop_assert_eq!(parts.len(), choices.len() + 1);
+        for (part, allowed) in parts.iter().zip(&choices) {
+            prop_assert!(allowed.iter().any(|a| a == part), "{} not in {:?}", part, allowed);
+        }
+    }
+}
+
+#[test]
+fn writing_follows_the_probabilities_and_refuses_what_it_can_t_do() {
+    let (model, _) = shared();
+    let choice = |allowed: &[&str]| {
+        vec![Segment::Choice(allowed.iter().map(|&text| text.to_owned()).collect())]
     };
-    let training = TrainConfig {
-        tokens_per_batch: get("B", 2560.0) as usize,
-        peak_learning_rate: get("LR", 0.01),
-        epochs: get("E", 4.0) as usize,
-        tokens_per_epoch: get("T", 200000.0) as usize,
-        ..Default::default()
+    let written = model.write("", &choice(&["Viewed \"", "zqx"]), 0.0, 0).unwrap();
+    assert_eq!(written, "Viewed \"", "what the model has read before what it hasn't");
+    for allowed in [&[][..], &[""][..]] {
+        assert!(matches!(
+            model.write("", &choice(allowed), 0.0, 0),
+            Err(EncoderError::EmptyChoice { segment: 0 })
+        ));
+    }
+    assert!(model.write("", &[], f64::NAN, 0).is_err());
+    let free = model.generate("Viewed \"", 20, 0.7, 3).unwrap();
+    assert_eq!(free, model.generate("Viewed \"", 20, 0.7, 3).unwrap());
+}
+
+#[test]
+fn a_saved_model_is_the_same_and_a_damaged_one_is_named() {
+    let (model, _) = shared();
+    let directory = TempDir::new().unwrap();
+    model.save(directory.path()).unwrap();
+    let loaded = CausalModel::load(directory.path(), &device()).unwrap();
+    let texts = ["50mm prime lens", "35毫米彩色胶卷，36张"];
+    let difference =
+        model.embed(&texts, &mut |_| {}).unwrap() - loaded.embed(&texts, &mut |_| {}).unwrap();
+    assert!(difference.iter().all(|d| d.abs() < 1e-6));
+    assert_eq!(
+        model.log_probs("Viewed \"", &texts).unwrap(),
+        loaded.log_probs("Viewed \"", &texts).unwrap()
+    );
+    for file in ["config.json", "tokenizer.json", "model.safetensors"] {
+        let path = directory.path().join(file);
+        let sound = fs::read(&path).unwrap();
+        fs::write(&path, &sound[..sound.len() / 2]).unwrap();
+        let error = CausalModel::load(directory.path(), &device()).unwrap_err();
+        assert!(error.to_string().contains(file), "{error}");
+        fs::write(&path, sound).unwrap();
+    }
+}
+
+#[test]
+fn bad_settings_and_empty_corpora_are_refused() {
+    let texts = shop::histories(5, 4, 1);
+    let train = |texts: &[String], config: &CausalConfig, training: &TrainConfig| {
+        CausalModel::train(texts, texts, config, training, &device(), &mut |_| {}).map(|_| ())
     };
-    let (_, report) = CausalModel::train(
-        &texts,
-        &validation,
-        &config,
-        &training,
-        &device(),
-        &mut |progress| {
-            if let TrainProgress::Epoch(epoch) = progress {
-                println!(
-                    "{epoch:?} {:.0} tokens/s",
-                    epoch.tokens as f64 / epoch.seconds
-                );
-            }
-        },
-    )
-    .unwrap();
-    println!("{report:#?}");
+    let bad = [
+        CausalConfig { heads: 3, ..config() },
+        CausalConfig { width: 0, ..config() },
+        CausalConfig { context: 0, ..config() },
+        CausalConfig { dropout: 1.5, ..config() },
+    ];
+    for bad in bad {
+        let error = train(&texts, &bad, &training()).unwrap_err();
+        assert!(matches!(error, EncoderError::InvalidConfig { .. }), "{bad:?}: {error}");
+    }
+    let bad = TrainConfig { peak_learning_rate: f64::NAN, ..training() };
+    assert!(matches!(train(&texts, &config(), &bad), Err(EncoderError::InvalidConfig { .. })));
+    assert!(matches!(train(&[], &config(), &training()), Err(EncoderError::EmptyCorpus { .. })));
 }

@@ -22,13 +22,7 @@ const HIDDEN: f32 = f32::NEG_INFINITY;
 
 impl Batch {
     pub(crate) fn new(length: usize) -> Self {
-        Self {
-            length,
-            tokens: Vec::new(),
-            positions: Vec::new(),
-            starts: Vec::new(),
-            prefix: 0,
-        }
+        Self { length, tokens: Vec::new(), positions: Vec::new(), starts: Vec::new(), prefix: 0 }
     }
 
     pub(crate) fn rows(&self) -> usize {
@@ -47,12 +41,14 @@ impl Batch {
         }
     }
 
-    /// Pads the last row and begins another with a prefix that all its segments see.
-    pub(crate) fn start_row(&mut self, prefix: &[u32]) {
+    /// Pads the last row, begins another with a prefix that all its segments see, and returns the
+    /// place of its first token in the batch.
+    pub(crate) fn start_row(&mut self, prefix: &[u32]) -> usize {
         self.finish();
         self.prefix = 0;
-        self.push_segment(prefix);
+        let first = self.push_segment(prefix);
         self.prefix = prefix.len() as u32;
+        first
     }
 
     /// Appends a segment to the row and returns the place of its first token in the batch.
@@ -79,47 +75,30 @@ impl Batch {
 
     /// `[rows · length]`
     pub(crate) fn tokens(&self, device: &Device) -> Tensor<1, Int> {
-        Tensor::from_data(
-            TensorData::new(self.tokens.clone(), [self.tokens.len()]),
-            device,
-        )
+        Tensor::from_data(TensorData::new(self.tokens.clone(), [self.tokens.len()]), device)
     }
 
     /// What attention adds to its scores, `[rows, 1, length, length]`.
     pub(crate) fn attention_bias(&self, device: &Device) -> Tensor<4> {
         let length = self.length;
         let mut bias = vec![HIDDEN; self.tokens.len() * length];
-        for ((place, row), &(start, prefix)) in bias
-            .chunks_exact_mut(length.max(1))
-            .enumerate()
-            .zip(&self.starts)
+        for ((place, row), &(start, prefix)) in
+            bias.chunks_exact_mut(length.max(1)).enumerate().zip(&self.starts)
         {
             let here = place % length;
             row[start as usize..=here].fill(0.0);
             row[..prefix as usize].fill(0.0);
         }
-        Tensor::from_data(
-            TensorData::new(bias, [self.rows(), 1, length, length]),
-            device,
-        )
+        Tensor::from_data(TensorData::new(bias, [self.rows(), 1, length, length]), device)
     }
 
     /// Cosines and sines of the rotary angles, `[rows, length, 1, half]` each.
     pub(crate) fn rotation(&self, half: usize, device: &Device) -> (Tensor<4>, Tensor<4>) {
-        let rates: Vec<f32> = (0..half)
-            .map(|pair| ROTARY_BASE.powf(-(pair as f32) / half as f32))
-            .collect();
-        let most = self
-            .positions
-            .iter()
-            .max()
-            .map_or(0, |&most| most as usize + 1);
+        let rates: Vec<f32> =
+            (0..half).map(|pair| ROTARY_BASE.powf(-(pair as f32) / half as f32)).collect();
+        let most = self.positions.iter().max().map_or(0, |&most| most as usize + 1);
         let table: Vec<(f32, f32)> = (0..most)
-            .flat_map(|position| {
-                rates
-                    .iter()
-                    .map(move |rate| (position as f32 * rate).sin_cos())
-            })
+            .flat_map(|position| rates.iter().map(move |rate| (position as f32 * rate).sin_cos()))
             .collect();
         let mut sines = Vec::with_capacity(self.positions.len() * half);
         let mut cosines = Vec::with_capacity(self.positions.len() * half);

@@ -55,19 +55,10 @@ impl CausalConfig {
         whole("feed_forward", self.feed_forward, 8, 16_384, "8 to 16384")?;
         whole("context", self.context, 8, 4096, "8 to 4096")?;
         if !self.width.is_multiple_of(2 * self.heads) {
-            return Err(invalid(
-                "width",
-                self.width as f64,
-                "a multiple of twice the heads",
-            ));
+            return Err(invalid("width", self.width as f64, "a multiple of twice the heads"));
         }
         real("dropout", self.dropout, 0.0..=0.9, "0 to 0.9")?;
-        real(
-            "smoothing",
-            self.smoothing,
-            f64::MIN_POSITIVE..=1.0,
-            "over 0, to 1",
-        )
+        real("smoothing", self.smoothing, f64::MIN_POSITIVE..=1.0, "over 0, to 1")
     }
 }
 
@@ -123,30 +114,14 @@ impl TrainConfig {
         let any = usize::MAX;
         whole("epochs", self.epochs, 1, 10_000, "1 to 10000")?;
         whole("tokens_per_epoch", self.tokens_per_epoch, 1, any, "from 1")?;
-        whole(
-            "validation_tokens",
-            self.validation_tokens,
-            1,
-            any,
-            "from 1",
-        )?;
+        whole("validation_tokens", self.validation_tokens, 1, any, "from 1")?;
         whole("tokens_per_batch", self.tokens_per_batch, 1, any, "from 1")?;
         whole("patience", self.patience, 1, any, "from 1")?;
         let positive = f64::MIN_POSITIVE;
-        real(
-            "peak_learning_rate",
-            self.peak_learning_rate,
-            positive..=1.0,
-            "over 0, to 1",
-        )?;
+        real("peak_learning_rate", self.peak_learning_rate, positive..=1.0, "over 0, to 1")?;
         real("warm_up", self.warm_up, 0.0..=1.0, "0 to 1")?;
         real("weight_decay", self.weight_decay, 0.0..=1.0, "0 to 1")?;
-        real(
-            "gradient_norm",
-            self.gradient_norm,
-            positive..=f64::MAX,
-            "over 0",
-        )
+        real("gradient_norm", self.gradient_norm, positive..=f64::MAX, "over 0")
     }
 
     /// The learning rate of a step, counted from 0, of so many.
@@ -183,17 +158,9 @@ fn real(
     range: std::ops::RangeInclusive<f64>,
     expected: &'static str,
 ) -> Result<(), EncoderError> {
-    if range.contains(&value) {
-        Ok(())
-    } else {
-        Err(invalid(field, value, expected))
-    }
+    if range.contains(&value) { Ok(()) } else { Err(invalid(field, value, expected)) }
 }
 
 fn invalid(field: &'static str, value: f64, expected: &'static str) -> EncoderError {
-    EncoderError::InvalidConfig {
-        field,
-        value,
-        expected,
-    }
+    EncoderError::InvalidConfig { field, value, expected }
 }

@@ -43,11 +43,7 @@ impl Corpus {
                 start += len;
             }
         }
-        Self {
-            tokens,
-            pieces,
-            context,
-        }
+        Self { tokens, pieces, context }
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -3,15 +3,20 @@
 mod batch;
 mod config;
 mod corpus;
+mod embed;
 mod network;
+mod score;
 mod softmax;
+mod store;
 mod tokens;
 mod train;
+mod write;
 
 pub use config::{CausalConfig, TrainConfig};
-use network::Network;
+use network::{Network, host};
 use tokens::TextTokenizer;
 pub use train::{EpochReport, TrainProgress, TrainReport};
+pub use write::Segment;
 
 use crate::{ComputeDevice, EncoderError};
 
@@ -21,7 +26,13 @@ pub struct CausalModel {
     config: CausalConfig,
     tokenizer: TextTokenizer,
     network: Network,
+    /// The share of each token in the training texts.
     unigram: Vec<f64>,
+    /// The common component of embeddings, both halves.
+    means: Vec<f32>,
+    /// The token embeddings on the host, row by row.
+    table: Vec<f32>,
+    fingerprint: String,
 }
 
 impl CausalModel {
@@ -45,18 +56,62 @@ impl CausalModel {
         train::train(texts, validation, config, training, device, progress)
     }
 
+    /// A trained model, its embeddings centred on pieces of its texts.
     fn new(
         config: CausalConfig,
         tokenizer: TextTokenizer,
         network: Network,
         unigram: Vec<f64>,
-        _texts: &[String],
+        texts: &[String],
     ) -> Result<Self, EncoderError> {
-        Ok(Self {
-            config,
-            tokenizer,
-            network,
-            unigram,
-        })
+        let means = vec![0.0; 2 * config.width];
+        let mut model = Self::assemble(config, tokenizer, network, unigram, means)?;
+        model.center_on(&embed::pieces(texts))?;
+        Ok(model)
+    }
+
+    fn assemble(
+        config: CausalConfig,
+        tokenizer: TextTokenizer,
+        network: Network,
+        unigram: Vec<f64>,
+        means: Vec<f32>,
+    ) -> Result<Self, EncoderError> {
+        let table = host(network.tokens.val());
+        let fingerprint = String::new();
+        let mut model = Self { config, tokenizer, network, unigram, means, table, fingerprint };
+        model.fingerprint = model.compute_fingerprint()?;
+        Ok(model)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A model of a few steps on a few texts, to look into.
+    pub(super) fn tiny() -> CausalModel {
+        let texts: Vec<String> = (0..60)
+            .map(|n| format!("Viewed \"35mm colour film\". Viewed \"film camera {}\". ", n % 7))
+            .collect();
+        let config = CausalConfig {
+            vocab_size: 300,
+            width: 16,
+            heads: 2,
+            feed_forward: 32,
+            context: 64,
+            ..CausalConfig::default()
+        };
+        let training = TrainConfig {
+            epochs: 1,
+            tokens_per_epoch: 2_000,
+            validation_tokens: 500,
+            tokens_per_batch: 512,
+            ..TrainConfig::default()
+        };
+        let device = "flex".parse().unwrap();
+        CausalModel::train(&texts, &texts[..10], &config, &training, &device, &mut |_| {})
+            .unwrap()
+            .0
     }
 }

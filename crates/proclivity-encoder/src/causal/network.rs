@@ -48,10 +48,7 @@ pub(crate) struct Dropout {
 
 impl Dropout {
     pub(crate) fn new(rate: f64, seed: u64) -> Option<Self> {
-        (rate > 0.0).then(|| Self {
-            rate,
-            rng: ChaCha8Rng::seed_from_u64(seed),
-        })
+        (rate > 0.0).then(|| Self { rate, rng: ChaCha8Rng::seed_from_u64(seed) })
     }
 
     fn apply(&mut self, x: Tensor<2>) -> Tensor<2> {
@@ -62,13 +59,7 @@ impl Dropout {
         let kept = (1.0 / (1.0 - threshold / 256.0)) as f32;
         let mask: Vec<f32> = random
             .iter()
-            .map(|&byte| {
-                if f64::from(byte) < threshold {
-                    0.0
-                } else {
-                    kept
-                }
-            })
+            .map(|&byte| if f64::from(byte) < threshold { 0.0 } else { kept })
             .collect();
         let device = x.device().inner();
         x * Tensor::from_data(TensorData::new(mask, [rows, width]), &device)
@@ -164,11 +155,15 @@ impl Network {
         (linear, loss)
     }
 
+    /// The logits behind some hidden states, with the bias, row by row.
+    pub(crate) fn logits(&self, hidden: Tensor<2>) -> Vec<f32> {
+        let bias = self.bias.val().unsqueeze();
+        host(hidden.matmul(self.tokens.val().transpose()) + bias)
+    }
+
     /// log P(target) at each target's position.
     pub(crate) fn log_probs(&self, hidden: Tensor<2>, targets: &Targets) -> Vec<f64> {
-        let mut logits = choose(hidden, targets)
-            .matmul(self.tokens.val().transpose())
-            .into_data();
+        let mut logits = choose(hidden, targets).matmul(self.tokens.val().transpose()).into_data();
         let bias = host(self.bias.val());
         match logits.as_mut_slice::<f32>() {
             Ok(logits) => softmax::log_probs(logits, &bias, &targets.tokens),
@@ -200,9 +195,7 @@ impl Block {
         let query_key = rotate(heads_of.narrow(2, 0, 2 * heads), rotation).swap_dims(1, 2);
         let query = query_key.clone().narrow(1, 0, heads);
         let key = query_key.narrow(1, heads, heads);
-        let scores = query
-            .mul_scalar(1.0 / (head_width as f64).sqrt())
-            .matmul(key.transpose());
+        let scores = query.mul_scalar(1.0 / (head_width as f64).sqrt()).matmul(key.transpose());
         attention(scores + bias.clone(), value)
             .swap_dims(1, 2)
             .reshape([tokens, width])
@@ -254,8 +247,5 @@ fn choose(hidden: Tensor<2>, targets: &Targets) -> Tensor<2> {
 
 /// The values on the host. The models here are f32 throughout.
 pub(crate) fn host<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    tensor
-        .into_data()
-        .try_into_vec_as::<f32>()
-        .unwrap_or_default()
+    tensor.into_data().try_into_vec_as::<f32>().unwrap_or_default()
 }

@@ -72,11 +72,7 @@ fn add_bias(row: &mut [f32], bias: &[f32]) -> f32 {
     for (values, biases) in rows.iter_mut().zip(biases) {
         for lane in 0..LANES {
             values[lane] += biases[lane];
-            most[lane] = if values[lane] > most[lane] {
-                values[lane]
-            } else {
-                most[lane]
-            };
+            most[lane] = if values[lane] > most[lane] { values[lane] } else { most[lane] };
         }
     }
     for (value, bias) in row_rest.iter_mut().zip(bias_rest) {
@@ -118,10 +114,7 @@ fn exp(x: f32) -> f32 {
     for coefficient in [1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0] {
         sum = sum * r + coefficient;
     }
-    let exponent = shifted
-        .to_bits()
-        .wrapping_sub(ROUND.to_bits())
-        .wrapping_add(127);
+    let exponent = shifted.to_bits().wrapping_sub(ROUND.to_bits()).wrapping_add(127);
     sum * f32::from_bits(exponent << 23)
 }
 
@@ -146,9 +139,7 @@ mod tests {
         let bias = [0.5, -0.5, 0.1, 0.0, 1.0];
         let targets = [2, 4];
         let loss = |logits: &[f32], bias: &[f32]| -> f64 {
-            -log_probs(&mut logits.to_vec(), bias, &targets)
-                .iter()
-                .sum::<f64>()
+            -log_probs(&mut logits.to_vec(), bias, &targets).iter().sum::<f64>()
         };
         let mut gradient = logits;
         let (sum, bias_gradient) = loss_gradient(&mut gradient, &bias, &targets, 1.0);

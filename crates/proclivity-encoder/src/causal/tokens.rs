@@ -51,16 +51,11 @@ impl TextTokenizer {
                 .min_frequency(2)
                 .initial_alphabet(ByteLevel::alphabet().into_iter().collect())
                 .special_tokens(
-                    SPECIAL
-                        .iter()
-                        .map(|token| AddedToken::from(*token, true))
-                        .collect(),
+                    SPECIAL.iter().map(|token| AddedToken::from(*token, true)).collect(),
                 )
                 .build();
-            tokenizer.train(
-                &mut TrainerWrapper::from(trainer),
-                texts.iter().map(String::as_str),
-            )?;
+            tokenizer
+                .train(&mut TrainerWrapper::from(trainer), texts.iter().map(String::as_str))?;
             Ok(tokenizer)
         };
         let inner = build().map_err(|source| EncoderError::TrainTokenizer { source })?;
@@ -69,10 +64,8 @@ impl TextTokenizer {
 
     /// A tokenizer read from a file; `None` when its special tokens are not ours.
     pub(crate) fn checked(inner: Tokenizer) -> Option<Self> {
-        let ours = SPECIAL
-            .iter()
-            .zip(0_u32..)
-            .all(|(token, id)| inner.token_to_id(token) == Some(id));
+        let ours =
+            SPECIAL.iter().zip(0_u32..).all(|(token, id)| inner.token_to_id(token) == Some(id));
         ours.then(|| Self::wrap(inner))
     }
 
@@ -106,8 +99,6 @@ impl TextTokenizer {
 
     /// The text of tokens; bytes that are no UTF-8 become replacement characters.
     pub(crate) fn decode(&self, tokens: &[u32]) -> Result<String, EncoderError> {
-        self.inner
-            .decode(tokens, true)
-            .map_err(|source| EncoderError::TrainTokenizer { source })
+        self.inner.decode(tokens, true).map_err(|source| EncoderError::TrainTokenizer { source })
     }
 }

@@ -129,11 +129,7 @@ pub(super) fn train(
         best_epoch: 0,
         validation_loss: f64::INFINITY,
         uniform_loss: (vocab_size as f64).ln(),
-        unigram_loss: mean(
-            held_out
-                .targets()
-                .map(|token| -unigram[token as usize].ln()),
-        ),
+        unigram_loss: mean(held_out.targets().map(|token| -unigram[token as usize].ln())),
         vocab_size,
         parameters: network.num_params(),
         train_tokens: corpus.targets().count(),
@@ -141,15 +137,7 @@ pub(super) fn train(
         tokenize_seconds: begun.elapsed().as_secs_f64(),
         seconds: 0.0,
     };
-    let network = fit(
-        network,
-        &corpus,
-        &held_out,
-        config,
-        training,
-        &mut report,
-        progress,
-    )?;
+    let network = fit(network, &corpus, &held_out, config, training, &mut report, progress)?;
     let model = CausalModel::new(config.clone(), tokenizer, network, unigram, texts)?;
     report.seconds = begun.elapsed().as_secs_f64();
     Ok((model, report))
@@ -168,10 +156,7 @@ fn fit(
     order.set_stream(1);
     let epochs = corpus.epochs(training.epochs, training.tokens_per_epoch, &mut order);
     let rows = training.tokens_per_batch.div_ceil(config.context).max(1);
-    let steps = epochs
-        .iter()
-        .map(|windows| windows.len().div_ceil(rows))
-        .sum();
+    let steps = epochs.iter().map(|windows| windows.len().div_ceil(rows)).sum();
     progress(TrainProgress::Tokenized {
         vocab_size: report.vocab_size,
         tokens: report.train_tokens,
@@ -196,9 +181,7 @@ fn fit(
                 return Err(EncoderError::Diverged { step: step + 1 });
             }
             let clipped = gradients.clip(&network, training.gradient_norm);
-            network = optimizer
-                .step(learning_rate, network.train(), clipped)
-                .valid();
+            network = optimizer.step(learning_rate, network.train(), clipped).valid();
             step += 1;
             loss_sum += gradients.loss_sum;
             tokens += gradients.tokens;
@@ -262,17 +245,10 @@ pub(super) fn gradients(
             let seed = seed.wrapping_mul(SHARDS as u64).wrapping_add(shard as u64);
             let hidden = network.forward(&batch, Dropout::new(dropout, seed));
             let (linear, loss) = network.loss(hidden, &targets, 1.0 / tokens as f64);
-            (
-                GradientsParams::from_grads(linear.backward(), &network),
-                loss,
-            )
+            (GradientsParams::from_grads(linear.backward(), &network), loss)
         })
         .unzip();
-    BatchGradients {
-        shards,
-        loss_sum: losses.iter().sum(),
-        tokens,
-    }
+    BatchGradients { shards, loss_sum: losses.iter().sum(), tokens }
 }
 
 impl BatchGradients {
@@ -285,10 +261,7 @@ impl BatchGradients {
         }
         impl ModuleVisitor for Add<'_> {
             fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-                let parts = self
-                    .shards
-                    .iter()
-                    .filter_map(|shard| shard.get::<D>(param.id));
+                let parts = self.shards.iter().filter_map(|shard| shard.get::<D>(param.id));
                 if let Some(sum) = parts.reduce(|sum, part| sum + part) {
                     let square = host((sum.clone() * sum.clone()).sum());
                     self.squares += square.iter().map(|&value| f64::from(value)).sum::<f64>();
@@ -303,34 +276,24 @@ impl BatchGradients {
         impl ModuleVisitor for Scale {
             fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
                 if let Some(gradient) = self.gradients.remove::<D>(param.id) {
-                    self.gradients
-                        .register(param.id, gradient.mul_scalar(self.factor));
+                    self.gradients.register(param.id, gradient.mul_scalar(self.factor));
                 }
             }
         }
-        let mut add = Add {
-            shards: &self.shards,
-            sum: GradientsParams::new(),
-            squares: 0.0,
-        };
+        let mut add = Add { shards: &self.shards, sum: GradientsParams::new(), squares: 0.0 };
         network.visit(&mut add);
         let total = add.squares.sqrt();
         if total <= norm {
             return add.sum;
         }
-        let mut scale = Scale {
-            gradients: add.sum,
-            factor: norm / total,
-        };
+        let mut scale = Scale { gradients: add.sum, factor: norm / total };
         network.visit(&mut scale);
         scale.gradients
     }
 }
 
 fn validation_loss(network: &Network, corpus: &Corpus, windows: &[Window], rows: usize) -> f64 {
-    let networks = windows
-        .chunks(rows)
-        .map(|windows| (network.clone(), windows));
+    let networks = windows.chunks(rows).map(|windows| (network.clone(), windows));
     let parts: Vec<Vec<f64>> = networks
         .collect::<Vec<_>>()
         .into_par_iter()

@@ -163,12 +163,8 @@ pub(crate) const SHOP: [(&str, [&str; 6], [&str; 6]); 8] = [
 /// Histories of so many users, each with two or three interests, in English and Chinese by turns.
 pub(crate) fn histories(users: usize, events: usize, seed: u64) -> Vec<String> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let kinds = [
-        ("Viewed", "浏览"),
-        ("Clicked", "点击"),
-        ("Bought", "购买了"),
-        ("Put in cart", "加购"),
-    ];
+    let kinds =
+        [("Viewed", "浏览"), ("Clicked", "点击"), ("Bought", "购买了"), ("Put in cart", "加购")];
     (0..users)
         .map(|user| {
             let interests: Vec<usize> = (0..2).map(|_| rng.random_range(0..SHOP.len())).collect();
