@@ -352,9 +352,18 @@ fn sentence(
     let top = recommender.recommend(state, 1)?.items.first().map(|ranked| ranked.item);
     let Some(top) = top else { return Ok(String::new()) };
     let item = &recommender.catalog().items()[top as usize];
+    // Reasons may only be events that moved the recommendation about as much as any.
+    let reasons = recommender.explain(state, top)?;
+    let moved = |source: Source| {
+        reasons.iter().find(|reason| reason.source == source).map_or(0.0, |reason| reason.share)
+    };
+    let shares: Vec<f64> = (0..history.len()).map(|at| moved(Source::Event(at))).collect();
+    let most = shares.iter().copied().fold(0.0, f64::max);
     let because: Vec<String> = history
         .iter()
-        .filter_map(|event| because_text(event, recommender.catalog(), locale))
+        .zip(&shares)
+        .filter(|&(_, &share)| share > 0.0 && share >= 0.7 * most)
+        .filter_map(|(event, _)| because_text(event, recommender.catalog(), locale))
         .collect();
     let category = category_text(item, locale);
     let mut absent = Vec::new();
@@ -448,9 +457,9 @@ fn evaluate(
     println!("The last new item of {} held-out users, ranked in the whole catalog:", cases.len());
     let names = ["hr", "precision", "recall", "f1", "ndcg", "coverage", "novelty"];
     println!(
-        "  {:<12} {}   mrr    log loss  expected/observed hits",
+        "  {:<11}{}      mrr  log loss  expected/observed hits",
         "",
-        names.map(|name| format!("{:>12}", format!("{name}@10"))).join("")
+        names.map(|name| format!("{:>13}", format!("{name}@10"))).join("")
     );
     let popularity = Popularity::new(&counts, 1.0)?;
     let random = Random::new(recommender.item_count(), 0);
@@ -460,10 +469,10 @@ fn evaluate(
         let evaluation = ranking.evaluate(predictive, &cases, &|_| {})?;
         let summary = evaluation.summary();
         let values = names.map(|name| {
-            format!("{:>12.4}", summary.get(&format!("{name}@10")).unwrap_or(f64::NAN))
+            format!("{:>13.4}", summary.get(&format!("{name}@10")).unwrap_or(f64::NAN))
         });
         println!(
-            "  {name:<12} {} {:>7.4} {:>8.3}  {:.0}/{}",
+            "  {name:<11}{} {:>8.4} {:>9.3}  {:.0}/{}",
             values.join(""),
             summary.mrr,
             summary.log_loss.unwrap_or(f64::NAN),

@@ -7,6 +7,7 @@ use proclivity_data::ItemSequences;
 use proclivity_encoder::{
     CausalConfig, CausalModel, ComputeDevice, TextEncoder, TrainConfig, TrainProgress, TrainReport,
 };
+use proclivity_posterior::NextStepConfig;
 use proclivity_schema::{Catalog, Event, EventKind, Interest, Language, Log, UserIndex};
 use proclivity_text::{Locale, RichOptions, history_text, interest_text, item_text};
 use serde::{Deserialize, Serialize};
@@ -35,7 +36,14 @@ impl Default for LearnConfig {
             languages: vec![Language::CHINESE, Language::ENGLISH],
             model: CausalConfig::default(),
             training: TrainConfig::default(),
-            recommender: RecommenderConfig::default(),
+            // A shop's shelf of similar things is small, and items that were never seen borrow
+            // from it alone: few neighbours, sharply weighted, and no counts but one's own.
+            recommender: RecommenderConfig {
+                neighbors: 10,
+                kernel_temperature: 12.0,
+                next_step: NextStepConfig { kernel_smoothing: 0.0, ..NextStepConfig::default() },
+                ..RecommenderConfig::default()
+            },
         }
     }
 }
