@@ -1,1 +1,1 @@
-//! Benchmarks live in `benches/`; this library is empty.
+//! The benches lie beside this folder: `cargo bench -p proclivity-benches`.

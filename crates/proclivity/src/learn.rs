@@ -35,12 +35,12 @@ impl Default for LearnConfig {
         Self {
             languages: vec![Language::CHINESE, Language::ENGLISH],
             model: CausalConfig::default(),
-            training: TrainConfig::default(),
+            training: TrainConfig { epochs: 6, ..TrainConfig::default() },
             // A shop's shelf of similar things is small, and items that were never seen borrow
             // from it alone: few neighbours, sharply weighted, and no counts but one's own.
             recommender: RecommenderConfig {
                 neighbors: 10,
-                kernel_temperature: 12.0,
+                kernel_temperature: 8.0,
                 next_step: NextStepConfig { kernel_smoothing: 0.0, ..NextStepConfig::default() },
                 ..RecommenderConfig::default()
             },
