@@ -37,9 +37,8 @@ fn belief(criterion: &mut Criterion) {
 fn next_step(criterion: &mut Criterion) {
     let mut rng = ChaCha8Rng::seed_from_u64(2);
     let items = 10_000;
-    let sequences: Vec<Vec<u32>> = (0..20_000)
-        .map(|_| (0..10).map(|_| rng.random_range(0..items as u32)).collect())
-        .collect();
+    let sequences: Vec<Vec<u32>> =
+        (0..20_000).map(|_| (0..10).map(|_| rng.random_range(0..items as u32)).collect()).collect();
     let slices: Vec<&[u32]> = sequences.iter().map(Vec::as_slice).collect();
     let fit = || NextStep::fit(NextStepConfig::default(), &slices, items, None);
     criterion.bench_function("fit next-step/200,000 events, 10,000 items", |bencher| {
