@@ -25,7 +25,7 @@ impl Kernel {
     /// Neighbours are found exactly, by blocks of the cosine matrix, in parallel.
     ///
     /// # Shapes
-    /// `embeddings`: [items, dim]
+    /// `embeddings`: `[items, dim]`
     ///
     /// # Errors
     /// [`PosteriorError::NotFinite`] for a NaN or infinity, [`PosteriorError::OutOfRange`] for
@@ -80,7 +80,7 @@ impl Kernel {
 /// order of index.
 ///
 /// # Shapes
-/// `vector`: [dim], `embeddings`: [items, dim]
+/// `vector`: `[dim]`, `embeddings`: `[items, dim]`
 ///
 /// # Errors
 /// As for [`Kernel::nearest`], and [`PosteriorError::Length`] when dimensions differ.

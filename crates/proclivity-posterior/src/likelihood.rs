@@ -21,7 +21,7 @@ impl InterestLikelihood {
     /// weight zero everywhere: it then has probability zero and can't be observed.
     ///
     /// # Shapes
-    /// `weights`: [interests, items]
+    /// `weights`: `[interests, items]`
     ///
     /// # Errors
     /// [`PosteriorError::Empty`] without interests or items, [`PosteriorError::OutOfRange`] for a
@@ -53,7 +53,7 @@ impl InterestLikelihood {
     /// the other interests, and popularity isn't spent on it.
     ///
     /// # Shapes
-    /// `interests`: [interests, dim], `items`: [items, dim], `log_popularity`: [items]
+    /// `interests`: `[interests, dim]`, `items`: `[items, dim]`, `log_popularity`: `[items]`
     ///
     /// # Errors
     /// [`PosteriorError::Length`] when dimensions differ, [`PosteriorError::NotFinite`] for a NaN

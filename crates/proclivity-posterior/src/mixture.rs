@@ -62,7 +62,7 @@ impl Predictive for LinearMixture<'_> {
 /// argmax over w of Σₙ log Σₘ wₘ exp(log_probs\[n, m\])
 ///
 /// # Shapes
-/// `log_probs`: [events, members]
+/// `log_probs`: `[events, members]`
 ///
 /// # Errors
 /// [`PosteriorError::Empty`] without events or members.

@@ -1,4 +1,5 @@
 //! Interests: the filter against enumeration, the running belief against the filter, calibration.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use ndarray::Array2;
 use proclivity_posterior::{

@@ -1,4 +1,5 @@
 //! Next-step: the sparse computation against the formula written out, and its laws.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use ndarray::{Array2, array};
 use proclivity_posterior::{Kernel, NextStep, NextStepConfig, Predictive};
@@ -27,7 +28,7 @@ fn naive(config: &NextStepConfig, sequences: &[Vec<u32>], history: &[u32]) -> Ve
         }
     }
     let mut counts = Array2::<f64>::zeros((ITEMS, ITEMS));
-    let mut popularity = vec![config.popularity_strength / ITEMS as f64; ITEMS];
+    let mut popularity = [config.popularity_strength / ITEMS as f64; ITEMS];
     for sequence in sequences {
         for (i, &from) in sequence.iter().enumerate() {
             popularity[from as usize] += 1.0;

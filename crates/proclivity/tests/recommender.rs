@@ -1,4 +1,5 @@
 //! The recommender on vectors made by hand: laws, explanations, and what it refuses.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use ndarray::{Array2, array};
 use proclivity::data::{Dataset, Preset};

@@ -1,4 +1,5 @@
 //! The worked example at small scale: recommendations follow the items' texts, and no identifier.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::HashMap;
 use std::sync::OnceLock;

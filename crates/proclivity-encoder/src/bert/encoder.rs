@@ -93,7 +93,7 @@ impl BertEncoder {
     }
 
     /// # Shapes
-    /// tokens: `rows` texts of the same length → [rows, embedding_dim]
+    /// tokens: `rows` texts of the same length → `[rows, embedding_dim]`
     fn pooled(&self, tokens: Vec<u32>, rows: usize) -> Vec<f32> {
         let length = tokens.len() / rows;
         let tokens: Vec<i64> = tokens.into_iter().map(i64::from).collect();

@@ -93,7 +93,7 @@ impl Bert {
     /// The last hidden state of each token.
     ///
     /// # Shapes
-    /// tokens: [batch, length] → [batch, length, width]
+    /// tokens: `[batch, length]` → `[batch, length, width]`
     pub(super) fn forward(&self, tokens: Tensor<2, Int>) -> Tensor<3> {
         let [_, length] = tokens.dims();
         let positions = Tensor::arange(0..length as i64, &tokens.device()).unsqueeze_dim(0);
@@ -107,7 +107,7 @@ impl Bert {
 
 impl Block {
     /// # Shapes
-    /// [batch, length, width] → the same
+    /// `[batch, length, width]` → the same
     fn forward(&self, hidden: Tensor<3>) -> Tensor<3> {
         let [batch, length, width] = hidden.dims();
         let split = |x: Tensor<3>| {

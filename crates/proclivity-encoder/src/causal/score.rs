@@ -142,9 +142,9 @@ mod tests {
         let tokens = |last| vec![10, 20, 30, last];
         let scores =
             model.token_log_probs(&prompt, &[tokens(PAD), tokens(END), tokens(200)]).unwrap();
-        for place in 0..3 {
-            assert!((scores[0][place] - scores[1][place]).abs() < 1e-5);
-            assert!((scores[0][place] - scores[2][place]).abs() < 1e-5);
+        let places = scores[0].iter().zip(&scores[1]).zip(&scores[2]).take(3);
+        for ((pad, end), other) in places {
+            assert!((pad - end).abs() < 1e-5 && (pad - other).abs() < 1e-5);
         }
     }
 
