@@ -190,7 +190,10 @@ fn print_recommendations(
             .take(3)
             .filter_map(|share| {
                 let source = match share.source {
-                    Source::Prior => "what holds before any event".to_owned(),
+                    Source::Prior if events.is_empty() => {
+                        "their own words and the prior".to_owned()
+                    }
+                    Source::Prior => "the prior".to_owned(),
                     Source::Event(at) => title(events[at].item()?.0).clone(),
                 };
                 Some(format!("{:.0} % {source}", 100.0 * share.share))
