@@ -266,25 +266,21 @@ fn recovered(
             share(recovery.inside_90)
         );
     };
-    line(
-        "prior alone (language model's)",
-        recovery(&cases, |_| Ok((recommender.model().prior().mean(), None)))?,
-    );
-    line(
-        "click shares (floored at 0.1 %)",
-        recovery(&cases, |items| Ok((shares_by_label(shop.affinities(), items), None)))?,
-    );
+    let prior = recommender.model().prior().mean();
+    let name = "prior alone (language model's)";
+    line(name, recovery(name, &cases, |_| Ok((prior.clone(), None)))?);
+    let name = "click shares (floored at 0.1 %)";
+    let shares = |items: &[u32]| Ok((shares_by_label(shop.affinities(), items), None));
+    line(name, recovery(name, &cases, shares)?);
     for (name, model) in [
         ("posterior, language model's P(x|θ)", recommender.model()),
         ("posterior, simulator's own P(x|θ)", &own),
     ] {
-        line(
-            name,
-            recovery(&cases, |items| {
-                let exact = exact_shares(model.prior(), model.likelihood(), items, 64)?;
-                Ok((exact.mean(), Some(exact)))
-            })?,
-        );
+        let posterior = |items: &[u32]| {
+            let exact = exact_shares(model.prior(), model.likelihood(), items, 64)?;
+            Ok((exact.mean(), Some(exact)))
+        };
+        line(name, recovery(name, &cases, posterior)?);
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! How well estimates of interests recover the truth of a simulation.
 
 use proclivity::posterior::{DirichletMixture, PosteriorError, kl_divergence};
+use rayon::prelude::*;
 
 /// Means over users, and over interests where intervals are concerned.
 #[derive(Debug, Clone, Copy)]
@@ -13,15 +14,17 @@ pub struct Recovery {
     pub inside_90: Option<f64>,
 }
 
-/// Compares estimates with the true shares of each case: viewed items, and θ.
+/// Compares estimates with the true shares of each case: viewed items, and θ. A progress bar says
+/// how many cases are done.
 ///
 /// # Errors
 /// What the estimate refuses.
 pub fn recovery(
+    name: &str,
     cases: &[(Vec<u32>, &[f64])],
     estimate: impl Fn(&[u32]) -> Result<(Vec<f64>, Option<DirichletMixture>), PosteriorError> + Sync,
 ) -> Result<Recovery, PosteriorError> {
-    use rayon::prelude::*;
+    let bar = crate::progress_bar(cases.len(), name);
     let each: Vec<(f64, Option<[usize; 2]>)> = cases
         .par_iter()
         .map(|(items, truth)| {
@@ -36,9 +39,11 @@ pub fn recovery(
                 }
                 inside
             });
+            bar.inc(1);
             Ok((kl_divergence(truth, &mean), inside))
         })
         .collect::<Result<_, PosteriorError>>()?;
+    bar.finish_and_clear();
     let users = each.len() as f64;
     let shares = cases.iter().map(|(_, truth)| truth.len()).sum::<usize>() as f64;
     let inside = |at: usize| -> Option<f64> {
