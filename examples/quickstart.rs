@@ -24,7 +24,7 @@ use proclivity::text::{
     Locale, Segment as Piece, Slot, because_text, category_text, plain, title_text,
 };
 use proclivity::{
-    LearnConfig, Learned, LearningUsers, Recommender, Source, UserState, behaviour_text,
+    LearnConfig, Learned, LearningData, Recommender, Source, UserState, behaviour_text,
     first_occurrences, item_counts, learn,
 };
 use proclivity_examples::{Recovery, interval_line, progress_bar, recovery, shares_by_label, tell};
@@ -111,7 +111,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
 }
 
 fn heading(number: usize, name: &str) {
-    println!("\n{number}. {name}\n{}", "─".repeat(name.len() + 3));
+    println!("\n{number}. {name}\n{}", "─".repeat(name.chars().count() + 3));
 }
 
 fn collect(shop: &Shop, simulation: &Simulation) -> Result<Vec<u8>, Box<dyn Error>> {
@@ -170,10 +170,13 @@ fn train(
     };
     let learned = learn(
         &LearnConfig::default(),
-        shop.catalog(),
-        shop.interests(),
-        log,
-        LearningUsers { training, validation },
+        LearningData {
+            catalog: shop.catalog(),
+            interests: shop.interests(),
+            log,
+            training,
+            validation,
+        },
         language_of,
         &arguments.device,
         &mut told,

@@ -119,14 +119,15 @@ impl InterestLikelihood {
     ///
     /// # Formula
     /// argmax over θ of Σₓ q(x) log Σₖ θₖ φₖ(x), by expectation–maximisation; the objective is
-    /// concave and each step raises it.
+    /// concave and each step raises it. Items that no interest can produce are left out.
     ///
     /// # Errors
     /// [`PosteriorError::Length`] unless there is one probability for each item.
     pub fn project(&self, distribution: &[f64]) -> Result<Vec<f64>, PosteriorError> {
         same_length("probabilities of items", self.item_count(), distribution.len())?;
         let columns = self.probs.axis_iter(Axis(0)).zip(distribution.iter().copied());
-        let weighted: Vec<_> = columns.filter(|&(_, weight)| weight > 0.0).collect();
+        let weighted: Vec<_> =
+            columns.filter(|(phi, weight)| *weight > 0.0 && phi.sum() > 0.0).collect();
         Ok(fit_weights(self.interest_count(), |weights| {
             let mut next = vec![0.0; weights.len()];
             for (phi, q) in &weighted {

@@ -48,12 +48,18 @@ impl Default for LearnConfig {
     }
 }
 
-/// Whose behaviour is learned from. A user in neither group is held out.
+/// What is learned from, and whose behaviour. A user in neither group is held out.
 #[derive(Debug, Clone, Copy)]
-pub struct LearningUsers<'a> {
-    /// The language model and the counts are trained on them.
+pub struct LearningData<'a> {
+    /// The items.
+    pub catalog: &'a Catalog,
+    /// The named interests.
+    pub interests: &'a [Interest],
+    /// Everyone's behaviour.
+    pub log: &'a Log,
+    /// The language model and the counts are trained on these users.
     pub training: &'a [UserIndex],
-    /// Early stopping, temperature, strength and weights are chosen on them.
+    /// Early stopping, temperature, strength and weights are chosen on these.
     pub validation: &'a [UserIndex],
 }
 
@@ -77,31 +83,28 @@ pub struct Learned {
 /// # Errors
 /// What training, embedding or [`Recommender::fit`] refuse: no training or validation events, an
 /// empty catalog, settings out of range, a language without a [`Locale`].
-#[expect(clippy::too_many_arguments, reason = "each is a different thing that only the caller has")]
 pub fn learn(
     config: &LearnConfig,
-    catalog: &Catalog,
-    interests: &[Interest],
-    log: &Log,
-    users: LearningUsers<'_>,
+    data: LearningData<'_>,
     language_of: impl Fn(UserIndex) -> Language,
     device: &ComputeDevice,
     progress: &mut dyn FnMut(TrainProgress<'_>),
 ) -> Result<Learned, ProclivityError> {
+    let LearningData { catalog, interests, log, training, validation } = data;
     let behaviour = |group: &[UserIndex]| -> Result<Vec<String>, ProclivityError> {
         group
             .iter()
             .map(|&user| behaviour_text(log.history(user), catalog, &language_of(user)))
             .collect()
     };
-    let mut training_texts = behaviour(users.training)?;
+    let mut training_texts = behaviour(training)?;
     for language in &config.languages {
         training_texts.extend(catalog.items().iter().map(|item| item_text(item, language)));
         training_texts.extend(interests.iter().map(|interest| interest_text(interest, language)));
     }
     let (mut model, report) = CausalModel::train(
         &training_texts,
-        &behaviour(users.validation)?,
+        &behaviour(validation)?,
         &config.model,
         &config.training,
         device,
@@ -141,8 +144,8 @@ pub fn learn(
         TrainingData {
             item_embeddings,
             interest_embeddings,
-            sequences: &sequences(users.training),
-            validation: &sequences(users.validation),
+            sequences: &sequences(training),
+            validation: &sequences(validation),
             first_item: Some(first_item),
         },
     )?;

@@ -11,7 +11,7 @@ mod user;
 pub use config::{EvidenceWeights, RecommenderConfig};
 pub use error::ProclivityError;
 pub use language::first_item_distribution;
-pub use learn::{LearnConfig, Learned, LearningUsers, behaviour_text, first_occurrences, learn};
+pub use learn::{LearnConfig, Learned, LearningData, behaviour_text, first_occurrences, learn};
 pub use recommender::{FitReport, Recommender, Source, TrainingData};
 pub use select::{item_counts, select_next_step};
 pub use user::UserState;

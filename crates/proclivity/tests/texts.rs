@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use proclivity::data::{Shop, Simulation, Simulator, split_users};
 use proclivity::encoder::{ComputeDevice, TextEncoder, TrainConfig};
 use proclivity::schema::{Catalog, Item, ItemId, Language, Log, LogBuilder, UserId, UserIndex};
-use proclivity::{LearnConfig, Learned, LearningUsers, learn};
+use proclivity::{LearnConfig, Learned, LearningData, learn};
 
 fn simulated() -> &'static (Shop, Simulation) {
     static SIMULATED: OnceLock<(Shop, Simulation)> = OnceLock::new();
@@ -32,9 +32,15 @@ fn learned(catalog: &Catalog, log: &Log) -> Learned {
     let language =
         |user| simulation.truth(user).map_or(Language::CHINESE, |truth| truth.language.clone());
     let (training, validation) = (group(0), group(1));
-    let users = LearningUsers { training: &training, validation: &validation };
+    let data = LearningData {
+        catalog,
+        interests: shop.interests(),
+        log,
+        training: &training,
+        validation: &validation,
+    };
     let device: ComputeDevice = "flex".parse().unwrap();
-    learn(&config, catalog, shop.interests(), log, users, language, &device, &mut |_| {}).unwrap()
+    learn(&config, data, language, &device, &mut |_| {}).unwrap()
 }
 
 /// The catalog with the text fields of two items exchanged; ids, positions and prices stay.
