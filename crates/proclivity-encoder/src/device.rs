@@ -45,7 +45,12 @@ impl FromStr for ComputeDevice {
 }
 
 /// `None`: no such backend. The index is a GPU's number, which CPU backends don't have.
-#[allow(unused_variables, unreachable_code, reason = "depends on the backends compiled in")]
+#[allow(
+    deprecated,
+    unused_variables,
+    unreachable_code,
+    reason = "depends on the backends compiled in; upstream deprecates ndarray and tch"
+)]
 fn open(backend: &str, index: Option<usize>) -> Option<Result<Device, EncoderError>> {
     let missing = |name| Err(EncoderError::BackendNotCompiled { name });
     let cpu_only = |name, device: fn() -> Device| match index {
