@@ -189,3 +189,22 @@ fn bad_settings_and_empty_corpora_are_refused() {
     assert!(matches!(train(&texts, &config(), &bad), Err(EncoderError::InvalidConfig { .. })));
     assert!(matches!(train(&[], &config(), &training()), Err(EncoderError::EmptyCorpus { .. })));
 }
+
+#[test]
+fn a_tokenizer_with_gaps_between_its_ids_is_refused() {
+    let (model, _) = shared();
+    let directory = TempDir::new().unwrap();
+    model.save(directory.path()).unwrap();
+    let path = directory.path().join("tokenizer.json");
+    let mut tokenizer: serde_json::Value =
+        serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    let vocab = tokenizer["model"]["vocab"].as_object_mut().unwrap();
+    // The letter f moves behind the last token: an id as large as there are tokens.
+    let most = vocab.values().filter_map(serde_json::Value::as_u64).max().unwrap();
+    vocab.insert("f".to_owned(), (most + 1).into());
+    fs::write(&path, serde_json::to_vec(&tokenizer).unwrap()).unwrap();
+    let config = directory.path().join("config.json");
+    let larger = fs::read_to_string(&config).unwrap().replace("700", "900");
+    fs::write(&config, larger).unwrap();
+    assert!(CausalModel::load(directory.path(), &device()).is_err());
+}

@@ -87,6 +87,12 @@ impl CausalModel {
 
 #[cfg(test)]
 mod tests {
+    use burn::module::{Module, ModuleMapper, Param};
+    use burn::optim::GradientsParams;
+    use burn::prelude::*;
+
+    use super::corpus::{Corpus, unigram};
+    use super::train::gradients;
     use super::*;
 
     /// A model of a few steps on a few texts, to look into.
@@ -113,5 +119,39 @@ mod tests {
         CausalModel::train(&texts, &texts[..10], &config, &training, &device, &mut |_| {})
             .unwrap()
             .0
+    }
+
+    /// Goes down the gradient by so much and adds up its squares.
+    struct Descend {
+        gradients: GradientsParams,
+        by: f64,
+        squares: f64,
+    }
+
+    impl ModuleMapper for Descend {
+        fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+            let gradient = self.gradients.remove::<D>(param.id).unwrap();
+            self.squares += host(gradient.clone()).iter().map(|&g| f64::from(g * g)).sum::<f64>();
+            param.map(|value| value - gradient.mul_scalar(self.by))
+        }
+    }
+
+    #[test]
+    fn a_step_down_the_gradient_lowers_the_loss_by_its_square() {
+        let model = tiny();
+        let texts =
+            ["Viewed \"50mm lens\".", "浏览「彩色胶卷」。", "Viewed \"film\". Viewed \"lens\"."];
+        let corpus = Corpus::new(&model.tokenizer.encode(&texts).unwrap(), model.config.context);
+        let unigram = unigram(&corpus, model.tokenizer.vocab_size());
+        let device: ComputeDevice = "flex".parse().unwrap();
+        let network = Network::new(&model.config, &unigram, 7, device.burn());
+        let loss = |network: &Network| gradients(network, &corpus, &corpus.windows(), 0.0, 0);
+        let before = loss(&network);
+        let gradients = before.clip(&network, f64::INFINITY);
+        let mut descend = Descend { gradients, by: 1e-3, squares: 0.0 };
+        let after = loss(&network.map(&mut descend));
+        let fall = (before.loss_sum - after.loss_sum) / before.tokens as f64;
+        let expected = descend.by * descend.squares;
+        assert!((fall / expected - 1.0).abs() < 0.05, "{fall}, expected {expected}");
     }
 }

@@ -74,8 +74,11 @@ impl TextTokenizer {
         Self { inner }
     }
 
+    /// One more than the largest id. Ids leave no gaps in a tokenizer trained here; in a file that
+    /// has some, the weights' shapes then don't fit.
     pub(crate) fn vocab_size(&self) -> usize {
-        self.inner.get_vocab_size(true)
+        let largest = self.inner.get_vocab(true).into_values().max();
+        largest.map_or(0, |largest| largest as usize + 1)
     }
 
     pub(crate) fn to_json(&self) -> Result<String, tokenizers::Error> {
