@@ -2,14 +2,25 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Interner, Item, ItemId, ItemIndex, Language, SchemaError};
+use crate::{Interner, Item, ItemId, ItemIndex, Language, SchemaError, SchemaVersion};
 
 /// All items, each with a dense index and an id of its own.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "Vec<Item>", into = "Vec<Item>")]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
+#[serde(try_from = "RawCatalog", into = "RawCatalog")]
 pub struct Catalog {
     items: Vec<Item>,
     ids: Interner<ItemId>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "json-schema", schemars(rename = "Catalog"))]
+#[serde(deny_unknown_fields)]
+struct RawCatalog {
+    schema_version: SchemaVersion,
+    /// An item's position here is its index in events.
+    items: Vec<Item>,
 }
 
 impl Catalog {
@@ -26,6 +37,26 @@ impl Catalog {
             }
         }
         Ok(Self { items, ids })
+    }
+
+    /// The same catalog with each item changed, but for its id.
+    ///
+    /// # Errors
+    /// What `change` refuses, and [`SchemaError::ChangedId`] when it gives another item.
+    pub fn map(
+        self,
+        mut change: impl FnMut(ItemIndex, Item) -> Result<Item, SchemaError>,
+    ) -> Result<Self, SchemaError> {
+        let items =
+            self.items.into_iter().zip(self.ids.ids()).enumerate().map(|(position, (item, id))| {
+                let item = change(ItemIndex(position as u32), item)?;
+                if item.id() == id {
+                    Ok(item)
+                } else {
+                    Err(SchemaError::ChangedId { from: id.clone(), to: item.id().clone() })
+                }
+            });
+        Ok(Self { items: items.collect::<Result<_, _>>()?, ids: self.ids })
     }
 
     /// How many items there are.
@@ -68,21 +99,22 @@ impl Catalog {
     }
 }
 
-impl TryFrom<Vec<Item>> for Catalog {
+impl TryFrom<RawCatalog> for Catalog {
     type Error = SchemaError;
-    fn try_from(items: Vec<Item>) -> Result<Self, SchemaError> {
-        Self::new(items)
+    fn try_from(raw: RawCatalog) -> Result<Self, SchemaError> {
+        Self::new(raw.items)
     }
 }
 
-impl From<Catalog> for Vec<Item> {
+impl From<Catalog> for RawCatalog {
     fn from(catalog: Catalog) -> Self {
-        catalog.items
+        Self { schema_version: SchemaVersion::CURRENT, items: catalog.items }
     }
 }
 
 /// What an interest is called in one language, and the words that say what it is about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 pub struct InterestText {
     /// The language of both fields.
     pub language: Language,
@@ -94,6 +126,7 @@ pub struct InterestText {
 
 /// A named interest: one component of θ.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 pub struct Interest {
     /// A short id, such as `coffee`.
     pub id: String,

@@ -54,6 +54,18 @@ pub enum SchemaError {
         /// The value as it came.
         value: f64,
     },
+    /// A fraction that is negative or not finite.
+    #[error("fraction {value} is not a finite, non-negative number")]
+    InvalidFraction {
+        /// The value as it came.
+        value: f64,
+    },
+    /// A vector without a direction.
+    #[error("an embedding of {embedding_dim} numbers is empty, all zeros or not finite")]
+    InvalidEmbedding {
+        /// How many numbers it has.
+        embedding_dim: usize,
+    },
     /// A price that is negative or not finite.
     #[error("price {value} is not a finite, non-negative number")]
     InvalidPrice {
@@ -77,6 +89,46 @@ pub enum SchemaError {
     UnknownKind {
         /// The name as it came.
         name: String,
+    },
+    /// A name that is no target of a follow.
+    #[error("{name:?} can't be followed: expected topic, user or group")]
+    UnknownFollowTarget {
+        /// The name as it came.
+        name: String,
+    },
+    /// A serialized form of another version.
+    #[error(
+        "schema version {found}, expected {expected}: convert it with the release that wrote it"
+    )]
+    UnknownVersion {
+        /// The version that was found.
+        found: u32,
+        /// The version that is read.
+        expected: u32,
+    },
+    /// An event of a user that the log doesn't list.
+    #[error("event {event} (from 0) is of user {user}, and there are {users} users")]
+    UnlistedUser {
+        /// Position of the event.
+        event: usize,
+        /// The user's index.
+        user: u32,
+        /// How many users are listed.
+        users: usize,
+    },
+    /// Two users of one log share an id.
+    #[error("user id {id} stands twice in the log")]
+    DuplicateUser {
+        /// The shared id.
+        id: crate::UserId,
+    },
+    /// A change of an item that changed its id.
+    #[error("item {from} can't become item {to}: indices in logs refer to it")]
+    ChangedId {
+        /// The id before.
+        from: ItemId,
+        /// The id after.
+        to: ItemId,
     },
     /// More users, items or events than an index can hold.
     #[error("more than {limit} {what}s in one log or catalog")]

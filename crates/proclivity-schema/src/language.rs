@@ -9,6 +9,7 @@ use crate::SchemaError;
 
 /// An ISO 639 language tag, such as `zh` or `en`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[serde(try_from = "String", into = "String")]
 pub struct Language(Cow<'static, str>);
 

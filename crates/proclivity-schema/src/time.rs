@@ -1,6 +1,7 @@
 //! Points in time: microseconds since 1970, UTC, within a range that logs can hold.
 
 use std::fmt;
+use std::num::NonZeroI64;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -12,22 +13,26 @@ use crate::SchemaError;
 /// # Units
 /// Microseconds since 1970-01-01T00:00:00Z.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[serde(try_from = "i64", into = "i64")]
-pub struct Timestamp(i64);
+pub struct Timestamp(
+    /// Microseconds plus one, so that an `Option<Timestamp>` takes no more room.
+    NonZeroI64,
+);
 
 impl Timestamp {
     /// 1970-01-01T00:00:00Z. Earlier times are errors of the log.
-    pub const MIN: Self = Self(0);
+    pub const MIN: Self = Self(one_more(0));
     /// 2100-01-01T00:00:00Z. Later times are errors of the log.
-    pub const MAX: Self = Self(4_102_444_800_000_000);
+    pub const MAX: Self = Self(one_more(4_102_444_800_000_000));
 
     /// From microseconds since 1970.
     ///
     /// # Errors
     /// [`SchemaError::TimeOutOfRange`] before [`Timestamp::MIN`] or after [`Timestamp::MAX`].
     pub fn from_micros(micros: i64) -> Result<Self, SchemaError> {
-        if (Self::MIN.0..=Self::MAX.0).contains(&micros) {
-            Ok(Self(micros))
+        if (Self::MIN.as_micros()..=Self::MAX.as_micros()).contains(&micros) {
+            Ok(Self(one_more(micros)))
         } else {
             Err(SchemaError::TimeOutOfRange { micros })
         }
@@ -42,8 +47,16 @@ impl Timestamp {
     }
 
     /// Microseconds since 1970.
-    pub fn as_micros(self) -> i64 {
-        self.0
+    pub const fn as_micros(self) -> i64 {
+        self.0.get() - 1
+    }
+}
+
+/// `micros + 1` for numbers from 0.
+const fn one_more(micros: i64) -> NonZeroI64 {
+    match NonZeroI64::new(micros.saturating_add(1)) {
+        Some(number) => number,
+        None => NonZeroI64::MAX,
     }
 }
 
@@ -77,16 +90,16 @@ impl TryFrom<i64> for Timestamp {
 
 impl From<Timestamp> for i64 {
     fn from(time: Timestamp) -> i64 {
-        time.0
+        time.as_micros()
     }
 }
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match jiff::Timestamp::from_microsecond(self.0) {
+        match jiff::Timestamp::from_microsecond(self.as_micros()) {
             Ok(time) => time.fmt(f),
             // Unreachable: jiff's range holds ours.
-            Err(_) => write!(f, "{} µs", self.0),
+            Err(_) => write!(f, "{} µs", self.as_micros()),
         }
     }
 }

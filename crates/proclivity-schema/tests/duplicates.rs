@@ -1,7 +1,7 @@
 //! Logs: exact duplicates go, all else stays.
 #![expect(clippy::unwrap_used, reason = "the fixtures are valid")]
 
-use proclivity_schema::{Action, ItemIndex, LogBuilder, Rating, Timestamp, UserId};
+use proclivity_schema::{Action, FollowTarget, ItemIndex, LogBuilder, Rating, Timestamp, UserId};
 use proptest::prelude::*;
 
 fn action(code: u8) -> Action {
@@ -14,7 +14,7 @@ fn action(code: u8) -> Action {
         4 => Action::Rate { item, rating: Rating::new(0.0).unwrap() },
         5 => Action::Rate { item, rating: Rating::new(-0.0).unwrap() },
         6 => Action::Search { query: "tea".into() },
-        _ => Action::Follow { topic: "tea".into() },
+        _ => Action::Follow { target: FollowTarget::Topic, name: "tea".into() },
     }
 }
 
