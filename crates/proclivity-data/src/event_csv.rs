@@ -2,7 +2,9 @@
 
 use std::io::Read;
 
-use proclivity_schema::{Action, Catalog, EventKind, ItemIndex, Log, Rating, SchemaError, UserId};
+use proclivity_schema::{
+    Action, Catalog, EventKind, FollowTarget, Fraction, ItemIndex, Log, Rating, SchemaError, UserId,
+};
 
 use crate::account::{Account, Parsed};
 use crate::table::{Fault, Separator, Table};
@@ -101,8 +103,11 @@ fn action(kind: EventKind, item: &str, value: &str, catalog: &Catalog) -> Result
     let found = || item_index(item, catalog);
     match kind {
         EventKind::Search => Ok(Action::Search { query: text()? }),
-        EventKind::Follow => Ok(Action::Follow { topic: text()? }),
+        EventKind::Follow => Ok(Action::Follow { target: FollowTarget::Topic, name: text()? }),
         EventKind::Purchase => Ok(Action::Purchase { item: found()?, quantity: quantity(value)? }),
+        EventKind::Return => Ok(Action::Return { item: found()?, quantity: quantity(value)? }),
+        EventKind::Comment => Ok(Action::Comment { item: found()?, text: value.into() }),
+        EventKind::Watch => Ok(Action::Watch { item: found()?, fraction: fraction(value)? }),
         EventKind::Rate => Ok(Action::Rate { item: found()?, rating: rating(value, VALUE)? }),
         EventKind::Impression => Ok(Action::Impression {
             item: found()?,
@@ -111,6 +116,8 @@ fn action(kind: EventKind, item: &str, value: &str, catalog: &Catalog) -> Result
         EventKind::View => no_value(Action::View { item: found()? }),
         EventKind::Click => no_value(Action::Click { item: found()? }),
         EventKind::AddToCart => no_value(Action::AddToCart { item: found()? }),
+        EventKind::RemoveFromCart => no_value(Action::RemoveFromCart { item: found()? }),
+        EventKind::Dislike => no_value(Action::Dislike { item: found()? }),
         EventKind::Like => no_value(Action::Like { item: found()? }),
         EventKind::Share => no_value(Action::Share { item: found()? }),
         EventKind::Skip => no_value(Action::Skip { item: found()? }),
@@ -141,6 +148,14 @@ fn quantity(value: &str) -> Result<u32, Fault> {
         _ => value.parse().ok().filter(|&quantity| quantity > 0),
     }
     .ok_or((Some(VALUE), Reason::InvalidQuantity))
+}
+
+/// How much was watched.
+fn fraction(value: &str) -> Result<Fraction, Fault> {
+    let number = value.parse().ok();
+    number
+        .and_then(|number| Fraction::new(number).ok())
+        .ok_or((Some(VALUE), Reason::InvalidFraction))
 }
 
 /// A rating.

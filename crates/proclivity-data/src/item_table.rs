@@ -18,8 +18,8 @@ pub(crate) struct Description<'a> {
     pub(crate) id: &'a str,
     /// Its title; may be empty.
     pub(crate) title: String,
-    /// Its category.
-    pub(crate) category: Vec<String>,
+    /// Its categories.
+    pub(crate) categories: Vec<Vec<String>>,
 }
 
 /// The catalog of all rows that are left, which all have to be good, and how many have no title.
@@ -64,11 +64,12 @@ fn described_item(description: Description<'_>, language: Language) -> Result<It
         "" => UNTITLED.to_owned(),
         _ => description.title,
     };
-    let text = ItemText { category: description.category, ..ItemText::title(language, title) };
+    let text = ItemText { categories: description.categories, ..ItemText::title(language, title) };
     ItemId::new(description.id).and_then(|id| Item::new(id, vec![text])).map_err(|_| invalid)
 }
 
-/// The parts of a field that are not empty.
-pub(crate) fn tags(field: &str, separator: char) -> Vec<String> {
-    field.split(separator).map(str::trim).filter(|tag| !tag.is_empty()).map(str::to_owned).collect()
+/// The parts of a field that are not empty, each a category of its own.
+pub(crate) fn tags(field: &str, separator: char) -> Vec<Vec<String>> {
+    let tags = field.split(separator).map(str::trim).filter(|tag| !tag.is_empty());
+    tags.map(|tag| vec![tag.to_owned()]).collect()
 }

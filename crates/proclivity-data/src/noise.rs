@@ -103,11 +103,13 @@ impl Noise {
 fn row(event: &Event, log: &Log, catalog: &Catalog) -> Vec<String> {
     let item = event.action.item().map(|item| catalog.item(item).id().to_string());
     let value = match &event.action {
-        Action::Search { query } => query.to_string(),
-        Action::Follow { topic } => topic.to_string(),
+        Action::Search { query: text }
+        | Action::Follow { name: text, .. }
+        | Action::Comment { text, .. } => text.to_string(),
         Action::Rate { rating, .. } => rating.get().to_string(),
-        Action::Purchase { quantity, .. } => quantity.to_string(),
+        Action::Purchase { quantity, .. } | Action::Return { quantity, .. } => quantity.to_string(),
         Action::Impression { position, .. } => position.to_string(),
+        Action::Watch { fraction, .. } => fraction.get().to_string(),
         _ => String::new(),
     };
     let time = event.time.map(|time| {

@@ -60,7 +60,7 @@ fn read_catalog(path: &Path) -> Result<(Catalog, usize), DataError> {
         Ok(Description {
             id: row.field(id, ITEM)?,
             title,
-            category: tags(row.field(genres, GENRES)?, ' '),
+            categories: tags(row.field(genres, GENRES)?, ' '),
         })
     })
 }

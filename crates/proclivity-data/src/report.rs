@@ -47,6 +47,8 @@ pub enum Reason {
     InvalidQuantity,
     /// A position that is not a whole number of at least 0.
     InvalidPosition,
+    /// A fraction that is not a finite number of at least 0.
+    InvalidFraction,
     /// A search without a query or a follow without a topic.
     EmptyText,
     /// A value where the kind has none.
@@ -72,6 +74,7 @@ impl Reason {
             Self::InvalidRating => "invalid_rating",
             Self::InvalidQuantity => "invalid_quantity",
             Self::InvalidPosition => "invalid_position",
+            Self::InvalidFraction => "invalid_fraction",
             Self::EmptyText => "empty_text",
             Self::UnexpectedValue => "unexpected_value",
         }
@@ -98,6 +101,7 @@ impl fmt::Display for Reason {
             Self::InvalidRating => "no finite rating",
             Self::InvalidQuantity => "no whole quantity of at least 1",
             Self::InvalidPosition => "no whole position of at least 0",
+            Self::InvalidFraction => "no finite fraction of at least 0",
             Self::EmptyText => "no query or topic",
             Self::UnexpectedValue => "a value where the kind of event has none",
         })

@@ -90,7 +90,7 @@ fn read_catalog(
         Ok(Description {
             id: row.field(id, ITEM)?,
             title: spoken(row.field(title, TITLE)?),
-            category: match genres {
+            categories: match genres {
                 Some(genres) => tags(row.field(genres, GENRES)?, '|'),
                 None => Vec::new(),
             },

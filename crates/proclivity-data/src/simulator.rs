@@ -225,7 +225,7 @@ impl<'a> World<'a> {
             if rng.random_bool(0.15) {
                 clock += rng.random_range(10..60);
                 let text = self.shop.catalog().item(item).text(&user.language);
-                let query = text.category.last().unwrap_or(&text.title).as_str().into();
+                let query = text.leaf_category().unwrap_or(&text.title).into();
                 events.push((clock, Action::Search { query }));
             }
             clock += rng.random_range(20..240);

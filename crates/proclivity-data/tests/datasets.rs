@@ -31,7 +31,7 @@ fn atomic_files_become_ratings_of_films() {
     assert_eq!(report.untitled(), 1);
     let texts: Vec<_> = catalog.items().iter().map(|item| &item.texts()[0]).collect();
     assert_eq!(texts[0].title, "The Usual Suspects (1995)");
-    assert_eq!(texts[0].category, ["Crime", "Thriller"]);
+    assert_eq!(texts[0].categories, [["Crime"], ["Thriller"]]);
     assert_eq!(texts[0].language, Language::ENGLISH);
     assert_eq!(texts[1].title, "A Say \"Hi\"");
     assert_eq!(texts[2].title, UNTITLED);
@@ -96,7 +96,7 @@ fn both_shapes_say_the_same() {
     assert_eq!(order.sequence(lines.log.user("b").unwrap()), [2, 0, 2]);
     assert!(lines.log.events().iter().all(|event| event.time.is_none()));
     let texts: Vec<_> = lines.catalog.items().iter().map(|item| &item.texts()[0]).collect();
-    assert_eq!(texts[0].category, ["Kitchen", "Coffee"]);
+    assert_eq!(texts[0].categories, [["Kitchen"], ["Coffee"]]);
     assert_eq!((texts[1].title.as_str(), texts[2].title.as_str()), (UNTITLED, "Pair, The"));
 }
 

@@ -55,7 +55,7 @@ fn every_kind_of_event_carries_its_value() {
         Action::Purchase { item, quantity: 3 },
         Action::Rate { item, rating },
         Action::Like { item },
-        Action::Follow { topic },
+        Action::Follow { target: FollowTarget::Topic, name: topic },
         Action::Share { item },
         Action::Skip { item },
         Action::Dismiss { item },
