@@ -6,7 +6,8 @@ use std::io::Read;
 
 use proclivity_data::{DataError, ErrorPolicy, ReadReport, Reason, read_event_csv};
 use proclivity_schema::{
-    Action, Catalog, EventKind, Item, ItemId, ItemIndex, ItemText, Language, Log, Rating,
+    Action, Catalog, EventKind, FollowTarget, Item, ItemId, ItemIndex, ItemText, Language, Log,
+    Rating,
 };
 use proptest::prelude::*;
 
