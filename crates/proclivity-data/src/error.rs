@@ -52,6 +52,30 @@ pub enum DataError {
         /// What the reader said.
         message: String,
     },
+    /// A file that is no array of vectors.
+    #[error("{file}: {message}")]
+    Npy {
+        /// The file.
+        file: String,
+        /// What is wrong with it.
+        message: String,
+    },
+    /// A vector that can't be used.
+    #[error(
+        "{file}, row {row} (from 0): a vector or id that is missing, repeated, not finite or of another length than the first"
+    )]
+    Vector {
+        /// The file.
+        file: String,
+        /// The row, from 0.
+        row: usize,
+    },
+    /// Events without a time where every event needs one.
+    #[error("{events} events have no time, and a split by time needs all")]
+    Untimed {
+        /// How many.
+        events: usize,
+    },
     /// A format that was not compiled in.
     #[error("{file}: reading it needs the feature `{feature}` of proclivity-data")]
     MissingFeature {

@@ -1,7 +1,9 @@
 #![doc = include_str!("../README.md")]
 
 mod account;
+mod clean;
 mod dataset;
+mod embeddings;
 mod error;
 mod event_csv;
 mod event_reader;
@@ -10,6 +12,7 @@ mod film_title;
 mod format;
 mod input;
 mod item_reader;
+mod log_split;
 mod mapping;
 mod noise;
 mod preset;
@@ -21,13 +24,18 @@ mod split;
 mod time;
 
 pub use account::ErrorPolicy;
+pub use clean::{Bots, Cleaning, CleaningReport, CleaningStep, StepReport};
 pub use dataset::Dataset;
+#[cfg(feature = "parquet")]
+pub use embeddings::read_parquet_embeddings;
+pub use embeddings::{EmbeddingReport, Modality, read_npy_embeddings};
 pub use error::DataError;
 pub use event_csv::read_event_csv;
 pub use event_reader::EventReader;
 pub use format::Format;
 pub use input::Input;
 pub use item_reader::{ItemReader, UNTITLED};
+pub use log_split::LogSplit;
 pub use mapping::{
     CategorySource, EventMapping, ItemMapping, KindSource, PriceSource, TimeFormat, TimeSource,
 };

@@ -97,6 +97,15 @@ impl Item {
         })
     }
 
+    /// The same item with other texts.
+    ///
+    /// # Errors
+    /// [`SchemaError::NoText`] when there is no text or a title is blank.
+    pub fn with_texts(mut self, texts: Vec<ItemText>) -> Result<Self, SchemaError> {
+        self.0.texts = texts;
+        Self::try_from(self.0)
+    }
+
     /// The same item with a brand.
     pub fn with_brand(mut self, brand: impl Into<String>) -> Self {
         self.0.brand = Some(brand.into());

@@ -60,6 +60,13 @@ impl From<Log> for RawLog {
     }
 }
 
+impl Default for Log {
+    /// A log without users.
+    fn default() -> Self {
+        LogBuilder::new().build()
+    }
+}
+
 impl Log {
     /// How many users there are; one may have lost all events to [`Log::filter_map`].
     pub fn user_count(&self) -> usize {
@@ -137,6 +144,15 @@ impl Log {
             changed.extend(history);
         }
         LogBuilder { users, events: changed }.build()
+    }
+
+    /// The log without events that repeat an earlier one exactly: the same user, time, action and
+    /// details; missing times are equal.
+    pub fn without_duplicates(self) -> Self {
+        let Self { users, events, .. } = self;
+        let mut builder = LogBuilder { users, events };
+        builder.remove_duplicates();
+        builder.build()
     }
 
     /// Adds the events of another log of the same catalog; users with the same id are the same.

@@ -188,7 +188,12 @@ impl Rows for ParquetRows {
 
 impl Column {
     fn new(batch: &RecordBatch, path: &str) -> Result<Self, arrow_schema::ArrowError> {
-        let original = find_array(batch, path);
+        let mut original = find_array(batch, path);
+        if let DataType::Timestamp(unit, Some(_)) = *original.data_type() {
+            // The same instants; only offsets can be written out without a table of zones.
+            let utc = DataType::Timestamp(unit, Some("+00:00".into()));
+            original = arrow_cast::cast(&original, &utc)?;
+        }
         let cells = match original.data_type() {
             DataType::List(_) | DataType::LargeList(_) => {
                 let text = DataType::List(Arc::new(Field::new_list_field(DataType::Utf8, true)));
