@@ -1,11 +1,11 @@
 //! The simulator against what it claims of itself, and its noisy log against the reader.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use proclivity_data::{ErrorPolicy, Noise, Shop, Simulation, Simulator, read_event_csv};
+use proclivity_data::{ErrorPolicy, Noise, Showcase, Simulation, Simulator, read_event_csv};
 use proclivity_schema::{Action, Event, EventKind, Language, UserIndex};
 
-fn simulate(users: usize) -> (Shop, Simulation) {
-    let shop = Shop::embedded().unwrap();
+fn simulate(users: usize) -> (Showcase, Simulation) {
+    let shop = Showcase::shop().unwrap();
     let simulation = Simulator { users, ..Simulator::default() }.run(&shop).unwrap();
     (shop, simulation)
 }
@@ -129,7 +129,7 @@ fn the_reader_finds_exactly_the_noise_and_gets_the_clean_log_back() {
 
 #[test]
 fn parameters_out_of_range_are_named() {
-    let shop = Shop::embedded().unwrap();
+    let shop = Showcase::shop().unwrap();
     for (bad, name) in [
         (Simulator { users: 0, ..Simulator::default() }, "users"),
         (Simulator { concentration: f64::NAN, ..Simulator::default() }, "concentration"),
@@ -148,7 +148,7 @@ fn parameters_out_of_range_are_named() {
 /// further domains were added, which are off by default and may not touch a random draw.
 #[test]
 fn the_default_log_is_the_one_it_has_always_been() {
-    let shop = Shop::embedded().unwrap();
+    let shop = Showcase::shop().unwrap();
     let simulation = Simulator::default().run(&shop).unwrap();
     let mut csv = Vec::new();
     Noise::default().write_csv(&simulation.log, shop.catalog(), &mut csv).unwrap();
