@@ -15,12 +15,17 @@ pub(super) fn show(
     shares: &[f64],
     rng: &mut impl Rng,
 ) -> (Vec<Shown>, Option<usize>) {
-    let met = place.popularity.iter().enumerate().filter(|&(_, &popularity)| popularity > 0.0);
-    let candidates: Vec<(usize, f64)> = met
-        .map(|(local, popularity)| {
-            let utility = world.utility(place.item(local), shares).max(f64::MIN_POSITIVE);
-            (local, slate.popularity * popularity.ln() + slate.relevance * utility.ln())
-        })
+    // Where the policy doesn't ask for utility, it needn't be computed.
+    let liking = |local: usize| match slate.relevance {
+        0.0 => 0.0,
+        relevance => {
+            relevance * world.utility(place.item(local), shares).max(f64::MIN_POSITIVE).ln()
+        }
+    };
+    let candidates: Vec<(usize, f64)> = place
+        .met
+        .iter()
+        .map(|&(local, log_popularity)| (local, slate.popularity * log_popularity + liking(local)))
         .collect();
     let mut shown: Vec<Shown> = plackett_luce(&candidates, slate.size, rng)
         .into_iter()

@@ -29,6 +29,8 @@ pub(super) struct Place {
     items: Range<usize>,
     /// By item of this domain; 0 for those that nobody meets.
     pub(super) popularity: Vec<f64>,
+    /// The items that users meet, with log popularity.
+    pub(super) met: Vec<(usize, f64)>,
     quality: Vec<f64>,
     /// `[interests][items]`
     likelihood: Vec<Vec<f64>>,
@@ -93,10 +95,13 @@ impl Place {
                 popularity[item.get() - items.start] = 0.0;
             }
         }
-        let met = popularity.iter().filter(|&&popularity| popularity > 0.0).count();
+        let met: Vec<(usize, f64)> = (popularity.iter().enumerate())
+            .filter(|&(_, &popularity)| popularity > 0.0)
+            .map(|(local, popularity)| (local, popularity.ln()))
+            .collect();
         if let Some(slate) = &config.slate {
             let expected = "at most the items of the smallest domain";
-            in_range("slate.size", slate.size as f64, slate.size <= met, expected)?;
+            in_range("slate.size", slate.size as f64, slate.size <= met.len(), expected)?;
         }
         let quality = items.clone().map(|_| rng.random_range(0.2..1.0)).collect();
         let affinities = &showcase.affinities()[items.clone()];
@@ -113,9 +118,9 @@ impl Place {
             .collect();
         let by_interest =
             likelihood.iter().map(WeightedIndex::new).collect::<Result<_, _>>().map_err(|_| {
-                DataError::Count { what: "items to choose from", expected: 1, got: met }
+                DataError::Count { what: "items to choose from", expected: 1, got: met.len() }
             })?;
-        Ok(Self { domain, items, popularity, quality, likelihood, by_interest })
+        Ok(Self { domain, items, popularity, met, quality, likelihood, by_interest })
     }
 
     pub(super) fn item(&self, local: usize) -> ItemIndex {
