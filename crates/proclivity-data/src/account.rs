@@ -1,12 +1,10 @@
-//! The one way from rows to a log: each row is accepted, a duplicate, or quarantined.
+//! The fate of every row: accepted, a duplicate, or quarantined.
 
-use std::io::Read;
+use std::sync::Arc;
 
-use proclivity_schema::{Action, Log, LogBuilder, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
 use crate::error::in_range;
-use crate::table::{Fault, Table};
 use crate::{DataError, QuarantinedRow, ReadReport};
 
 /// What to do with a row that can't be used.
@@ -22,98 +20,67 @@ pub enum ErrorPolicy {
     },
 }
 
-/// Collects the fate of every row.
+/// Collects the fate of every row of one or more files.
 pub(crate) struct Account {
-    file: String,
     policy: ErrorPolicy,
-    builder: LogBuilder,
-    pushed: usize,
+    files: Vec<Arc<str>>,
+    good: usize,
     quarantined: Vec<QuarantinedRow>,
 }
 
-/// What a row says.
-pub(crate) type Parsed = (UserId, Option<Timestamp>, Action);
-
 impl Account {
     /// Checks the policy.
-    pub(crate) fn new(file: &str, policy: ErrorPolicy) -> Result<Self, DataError> {
+    pub(crate) fn new(policy: ErrorPolicy) -> Result<Self, DataError> {
         if let ErrorPolicy::Quarantine { max_share } = policy {
             let valid = (0.0..=1.0).contains(&max_share);
             in_range("max_share", max_share, valid, "0 to 1")?;
         }
-        Ok(Self {
-            file: file.to_owned(),
-            policy,
-            builder: LogBuilder::new(),
-            pushed: 0,
-            quarantined: Vec::new(),
-        })
+        Ok(Self { policy, files: Vec::new(), good: 0, quarantined: Vec::new() })
     }
 
-    /// Enters all rows that are left in a table.
-    pub(crate) fn read<R: Read>(
-        &mut self,
-        table: &mut Table<R>,
-        parse: impl Fn(&Table<R>) -> Result<Parsed, Fault>,
-    ) -> Result<(), DataError> {
-        while table.advance()? {
-            match (parse(table), self.policy) {
-                (Ok(parsed), _) => self.push(parsed, || table.line())?,
-                (Err(fault), ErrorPolicy::Fail) => return Err(table.fault(fault)),
-                (Err(fault), ErrorPolicy::Quarantine { .. }) => {
-                    self.quarantined.push(table.quarantined(fault));
-                }
+    /// The rows that follow are of this file.
+    pub(crate) fn begin(&mut self, file: &Arc<str>) {
+        self.files.push(Arc::clone(file));
+    }
+
+    /// A row, or one of the events in a row, is good.
+    pub(crate) fn accept(&mut self) {
+        self.good += 1;
+    }
+
+    /// A row can't be used.
+    pub(crate) fn refuse(&mut self, row: QuarantinedRow) -> Result<(), DataError> {
+        match self.policy {
+            ErrorPolicy::Fail => Err(DataError::Row { row: Box::new(row) }),
+            ErrorPolicy::Quarantine { .. } => {
+                self.quarantined.push(row);
+                Ok(())
             }
         }
-        Ok(())
     }
 
-    /// Enters one event.
-    pub(crate) fn push(
-        &mut self,
-        (user, time, action): Parsed,
-        line: impl FnOnce() -> u64,
-    ) -> Result<(), DataError> {
-        self.pushed += 1;
-        self.builder.push(user, time, action).map_err(|source| DataError::Schema {
-            file: self.file.clone(),
-            line: line(),
-            source,
-        })
-    }
-
-    /// The log without exact duplicates, the first of each kept.
-    pub(crate) fn finish_distinct(mut self) -> Result<(Log, ReadReport), DataError> {
-        let duplicates = self.builder.remove_duplicates();
-        self.finish(duplicates)
-    }
-
-    /// The log as it is, for files whose order is all there is: there a repeat is an event.
-    pub(crate) fn finish_repeating(self) -> Result<(Log, ReadReport), DataError> {
-        self.finish(0)
-    }
-
-    fn finish(self, duplicates: usize) -> Result<(Log, ReadReport), DataError> {
+    /// The report, unless too many rows were bad or none was good.
+    pub(crate) fn finish(
+        self,
+        duplicates: usize,
+        untitled: usize,
+    ) -> Result<ReadReport, DataError> {
         let report = ReadReport {
-            file: self.file.clone(),
-            accepted: self.pushed - duplicates,
+            files: self.files,
+            accepted: self.good - duplicates,
             duplicates,
             quarantined: self.quarantined,
-            untitled: 0,
+            untitled,
         };
         let share = report.quarantined.len() as f64 / report.read().max(1) as f64;
         match self.policy {
             ErrorPolicy::Quarantine { max_share } if share > max_share => {
-                Err(DataError::TooManyQuarantined {
-                    file: self.file,
-                    max_share,
-                    report: Box::new(report),
-                })
+                Err(DataError::TooManyQuarantined { max_share, report: Box::new(report) })
             }
             _ if report.accepted == 0 => {
-                Err(DataError::EmptyLog { file: self.file, report: Box::new(report) })
+                Err(DataError::NothingAccepted { report: Box::new(report) })
             }
-            _ => Ok((self.builder.build(), report)),
+            _ => Ok(report),
         }
     }
 }

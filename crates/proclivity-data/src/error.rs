@@ -44,15 +44,61 @@ pub enum DataError {
     /// A value that the schema refuses.
     #[error(transparent)]
     Value(#[from] SchemaError),
-    /// A value of a file that the schema refuses.
-    #[error("{file}, line {line}: {source}")]
-    Schema {
+    /// A Parquet file that can't be read.
+    #[error("{file}: {message}")]
+    Parquet {
         /// The file.
         file: String,
-        /// The line, from 1.
-        line: u64,
-        /// What the schema said.
-        source: SchemaError,
+        /// What the reader said.
+        message: String,
+    },
+    /// A format that was not compiled in.
+    #[error("{file}: reading it needs the feature `{feature}` of proclivity-data")]
+    MissingFeature {
+        /// The file.
+        file: String,
+        /// The feature.
+        feature: &'static str,
+    },
+    /// A pattern that is none.
+    #[error("{pattern:?} is no pattern: {source}")]
+    Glob {
+        /// The pattern.
+        pattern: String,
+        /// What is wrong with it.
+        source: glob::PatternError,
+    },
+    /// A pattern that no file matches.
+    #[error("no file matches {pattern:?}")]
+    NoFile {
+        /// The pattern.
+        pattern: String,
+    },
+    /// A name that says no format.
+    #[error("{}: expected .csv, .tsv, .jsonl, .ndjson or .parquet, perhaps followed by .gz or .zst", path.display())]
+    UnknownFormat {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A label that is no encoding.
+    #[error("{label:?} is no encoding: expected a label such as utf-8, gbk or windows-1252")]
+    UnknownEncoding {
+        /// The label.
+        label: String,
+    },
+    /// A name that is no time zone.
+    #[error("{name:?} is no time zone: expected an IANA name such as Asia/Shanghai")]
+    UnknownZone {
+        /// The name.
+        name: String,
+    },
+    /// A character that can't stand between fields.
+    #[error(
+        "{separator:?} can't separate fields: expected one ASCII character, no quote or line break"
+    )]
+    Separator {
+        /// The character.
+        separator: char,
     },
     /// A header without a column that is needed.
     #[error("{file}: the header has no column {column:?}, only {}", found.join(", "))]
@@ -60,7 +106,7 @@ pub enum DataError {
         /// The file.
         file: String,
         /// The column.
-        column: &'static str,
+        column: String,
         /// The columns that are there.
         found: Vec<String>,
     },
@@ -70,31 +116,25 @@ pub enum DataError {
         /// The file.
         file: String,
         /// The column.
-        column: &'static str,
+        column: String,
     },
     /// A row that can't be used, where every row has to be.
-    #[error("{file}: {row}")]
+    #[error("{row}")]
     Row {
-        /// The file.
-        file: String,
         /// The row, its place and what is wrong with it.
         row: Box<QuarantinedRow>,
     },
     /// More quarantined rows than the policy allows.
-    #[error("{file}: {} of {} rows can't be used, more than a share of {max_share}\n{report}", report.quarantined().len(), report.read())]
+    #[error("{}: {} of {} rows can't be used, more than a share of {max_share}\n{report}", report.files().join(", "), report.quarantined().len(), report.read())]
     TooManyQuarantined {
-        /// The file.
-        file: String,
         /// The largest share allowed.
         max_share: f64,
         /// All rows, accounted for.
         report: Box<ReadReport>,
     },
-    /// A log in which no event is left.
-    #[error("{file}: no event was accepted\n{report}")]
-    EmptyLog {
-        /// The file.
-        file: String,
+    /// Files of which no row was accepted.
+    #[error("{}: no row was accepted\n{report}", report.files().join(", "))]
+    NothingAccepted {
         /// All rows, accounted for.
         report: Box<ReadReport>,
     },
@@ -111,13 +151,13 @@ pub enum DataError {
         /// The first line whose user has had a line before.
         repeated_line: u64,
     },
-    /// A folder that doesn't hold exactly one file of a kind.
-    #[error("{}: {found} files end in .{extension}, expected one", folder.display())]
+    /// A folder that doesn't hold exactly one file of a name.
+    #[error("{}: {found} files are named {pattern}, expected one", folder.display())]
     FileCount {
         /// The folder.
         folder: PathBuf,
-        /// How the file's name ends.
-        extension: &'static str,
+        /// What the name has to match.
+        pattern: &'static str,
         /// How many there are.
         found: usize,
     },

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::Write;
+use std::sync::Arc;
 
 use serde::Serialize;
 
 use crate::DataError;
 
 /// Why a row can't be used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Reason {
     /// More or fewer fields than the header has columns.
@@ -19,8 +20,12 @@ pub enum Reason {
         /// How many there are.
         got: usize,
     },
-    /// Bytes that are not UTF-8.
-    InvalidUtf8,
+    /// Bytes that are not of the format's encoding.
+    InvalidEncoding,
+    /// A line that is no JSON object.
+    InvalidJson,
+    /// A list or record where one value was expected.
+    Nested,
     /// A quote that swallowed line breaks and never closed where it should.
     UnclosedQuote,
     /// No user.
@@ -33,10 +38,14 @@ pub enum Reason {
     InvalidItem,
     /// An item that the catalog doesn't have.
     UnknownItem,
+    /// An item that an earlier row of the items describes.
+    RepeatedItem,
     /// An item where the kind has none.
     UnexpectedItem,
     /// A name that is no event kind.
     UnknownEvent,
+    /// Something else followed than a topic, user or group.
+    UnknownFollowTarget,
     /// A time that doesn't parse.
     InvalidTime,
     /// A time before 1970 or in the far future.
@@ -49,78 +58,86 @@ pub enum Reason {
     InvalidPosition,
     /// A fraction that is not a finite number of at least 0.
     InvalidFraction,
-    /// A search without a query or a follow without a topic.
+    /// A price that is not a finite number of at least 0.
+    InvalidPrice,
+    /// A search without a query or a follow without a name.
     EmptyText,
     /// A value where the kind has none.
     UnexpectedValue,
+    /// A list of impressions that isn't one.
+    InvalidImpressions,
 }
 
 impl Reason {
     /// A stable name, for sidecar files and counts.
     pub fn code(self) -> &'static str {
+        self.words().0
+    }
+
+    fn words(self) -> (&'static str, &'static str) {
         match self {
-            Self::FieldCount { .. } => "field_count",
-            Self::InvalidUtf8 => "invalid_utf8",
-            Self::UnclosedQuote => "unclosed_quote",
-            Self::EmptyUser => "empty_user",
-            Self::InvalidUser => "invalid_user",
-            Self::EmptyItem => "empty_item",
-            Self::InvalidItem => "invalid_item",
-            Self::UnknownItem => "unknown_item",
-            Self::UnexpectedItem => "unexpected_item",
-            Self::UnknownEvent => "unknown_event",
-            Self::InvalidTime => "invalid_time",
-            Self::TimeOutOfRange => "time_out_of_range",
-            Self::InvalidRating => "invalid_rating",
-            Self::InvalidQuantity => "invalid_quantity",
-            Self::InvalidPosition => "invalid_position",
-            Self::InvalidFraction => "invalid_fraction",
-            Self::EmptyText => "empty_text",
-            Self::UnexpectedValue => "unexpected_value",
+            Self::FieldCount { .. } => ("field_count", "another number of fields than of columns"),
+            Self::InvalidEncoding => ("invalid_encoding", "not of the file's encoding"),
+            Self::InvalidJson => ("invalid_json", "no JSON object"),
+            Self::Nested => ("nested", "a list or record where one value was expected"),
+            Self::UnclosedQuote => {
+                ("unclosed_quote", "a quote that doesn't close on its line or where a field ends")
+            }
+            Self::EmptyUser => ("empty_user", "no user"),
+            Self::InvalidUser => ("invalid_user", "a user id with control characters"),
+            Self::EmptyItem => ("empty_item", "no item"),
+            Self::InvalidItem => ("invalid_item", "an item id with control characters"),
+            Self::UnknownItem => ("unknown_item", "an item that the catalog doesn't have"),
+            Self::RepeatedItem => ("repeated_item", "an item that an earlier row describes"),
+            Self::UnexpectedItem => ("unexpected_item", "an item where the kind of event has none"),
+            Self::UnknownEvent => ("unknown_event", "no known kind of event"),
+            Self::UnknownFollowTarget => {
+                ("unknown_follow_target", "no topic, user or group to follow")
+            }
+            Self::InvalidTime => ("invalid_time", "no time"),
+            Self::TimeOutOfRange => {
+                ("time_out_of_range", "a time before 1970 or in the far future")
+            }
+            Self::InvalidRating => ("invalid_rating", "no finite rating"),
+            Self::InvalidQuantity => ("invalid_quantity", "no whole quantity of at least 1"),
+            Self::InvalidPosition => ("invalid_position", "no whole position of at least 0"),
+            Self::InvalidFraction => ("invalid_fraction", "no finite fraction of at least 0"),
+            Self::InvalidPrice => ("invalid_price", "no finite price of at least 0"),
+            Self::EmptyText => ("empty_text", "no query or name"),
+            Self::UnexpectedValue => {
+                ("unexpected_value", "a value where the kind of event has none")
+            }
+            Self::InvalidImpressions => ("invalid_impressions", "no list of impressions"),
         }
     }
 }
 
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+        match self {
             Self::FieldCount { expected, got } => {
-                return write!(f, "{got} fields where {expected} were expected");
+                write!(f, "{got} fields where {expected} were expected")
             }
-            Self::InvalidUtf8 => "not UTF-8",
-            Self::UnclosedQuote => "a quote that doesn't close on its line or where a field ends",
-            Self::EmptyUser => "no user",
-            Self::InvalidUser => "a user id with control characters",
-            Self::EmptyItem => "no item",
-            Self::InvalidItem => "an item id with control characters",
-            Self::UnknownItem => "an item that the catalog doesn't have",
-            Self::UnexpectedItem => "an item where the kind of event has none",
-            Self::UnknownEvent => "no known kind of event",
-            Self::InvalidTime => "no time",
-            Self::TimeOutOfRange => "a time before 1970 or in the far future",
-            Self::InvalidRating => "no finite rating",
-            Self::InvalidQuantity => "no whole quantity of at least 1",
-            Self::InvalidPosition => "no whole position of at least 0",
-            Self::InvalidFraction => "no finite fraction of at least 0",
-            Self::EmptyText => "no query or topic",
-            Self::UnexpectedValue => "a value where the kind of event has none",
-        })
+            _ => f.write_str(self.words().1),
+        }
     }
 }
 
 /// A row that can't be used, where it stands and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QuarantinedRow {
-    /// The line on which the row begins, from 1.
+    /// The file, as it was named to the reader.
+    pub file: Arc<str>,
+    /// The line on which the row begins, from 1; in Parquet, the row.
     pub line: u64,
-    /// The byte at which the row begins, from 0.
-    pub byte: u64,
+    /// The byte at which the row begins, from 0; Parquet has none.
+    pub byte: Option<u64>,
     /// The column that is wrong, where it is one.
-    pub column: Option<&'static str>,
+    pub column: Option<String>,
     /// What is wrong.
     pub reason: Reason,
-    /// The row as it stands in the file, without its line end; bytes that are not UTF-8 show as
-    /// `\u{fffd}`.
+    /// The row as it stands in the file, without its line end; bytes that can't be decoded show as
+    /// `\u{fffd}`. A row of Parquet is a JSON object of the columns that were read.
     pub raw: String,
 }
 
@@ -129,8 +146,8 @@ const SHOWN_CHARS: usize = 80;
 
 impl fmt::Display for QuarantinedRow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}", self.line)?;
-        if let Some(column) = self.column {
+        write!(f, "{}, line {}", self.file, self.line)?;
+        if let Some(column) = &self.column {
             write!(f, ", column {column}")?;
         }
         let shown: String = self.raw.chars().take(SHOWN_CHARS).collect();
@@ -142,7 +159,7 @@ impl fmt::Display for QuarantinedRow {
 /// What became of every row: accepted + duplicates + quarantined = read.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ReadReport {
-    pub(crate) file: String,
+    pub(crate) files: Vec<Arc<str>>,
     pub(crate) accepted: usize,
     pub(crate) duplicates: usize,
     pub(crate) quarantined: Vec<QuarantinedRow>,
@@ -156,16 +173,16 @@ const EXAMPLE_LINES: usize = 3;
 struct SidecarRow<'a> {
     file: &'a str,
     line: u64,
-    byte: u64,
-    column: Option<&'static str>,
+    byte: Option<u64>,
+    column: Option<&'a str>,
     reason: &'static str,
     raw: &'a str,
 }
 
 impl ReadReport {
-    /// The file, as it was named to the reader.
-    pub fn file(&self) -> &str {
-        &self.file
+    /// The files, as they were named to the reader.
+    pub fn files(&self) -> &[Arc<str>] {
+        &self.files
     }
 
     /// How many rows there were: the sum of the three kinds that there are.
@@ -210,10 +227,10 @@ impl ReadReport {
     pub fn write_quarantine(&self, mut out: impl Write) -> Result<(), DataError> {
         for row in &self.quarantined {
             let sidecar = SidecarRow {
-                file: &self.file,
+                file: &row.file,
                 line: row.line,
                 byte: row.byte,
-                column: row.column,
+                column: row.column.as_deref(),
                 reason: row.reason.code(),
                 raw: &row.raw,
             };
@@ -227,26 +244,28 @@ impl ReadReport {
 
 impl fmt::Display for ReadReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rows = |count: usize| if count == 1 { "row" } else { "rows" };
+        let duplicates = if self.duplicates == 1 { "duplicate" } else { "duplicates" };
         write!(
             f,
-            "{} rows read = {} accepted + {} duplicate + {} quarantined",
+            "{} {} read = {} accepted + {} {duplicates} + {} quarantined",
             self.read(),
+            rows(self.read()),
             self.accepted,
             self.duplicates,
             self.quarantined.len()
         )?;
         for (code, count) in self.reasons() {
-            let lines: Vec<String> = self
-                .quarantined
-                .iter()
-                .filter(|row| row.reason.code() == code)
+            let of_code = || self.quarantined.iter().filter(|row| row.reason.code() == code);
+            let lines: Vec<String> = of_code()
                 .take(EXAMPLE_LINES)
-                .map(|row| row.line.to_string())
+                .map(|row| match self.files.len() {
+                    0 | 1 => row.line.to_string(),
+                    _ => format!("{} of {}", row.line, row.file),
+                })
                 .collect();
-            let (noun, more) = (
-                if count == 1 { "line" } else { "lines" },
-                if count > lines.len() { ", …" } else { "" },
-            );
+            let noun = if count == 1 { "line" } else { "lines" };
+            let more = if count > lines.len() { ", …" } else { "" };
             write!(f, "\n  {count} {code}: {noun} {}{more}", lines.join(", "))?;
         }
         if self.untitled > 0 {

@@ -4,10 +4,10 @@
 use std::collections::BTreeSet;
 use std::io::Read;
 
-use proclivity_data::{DataError, ErrorPolicy, ReadReport, Reason, read_event_csv};
+use proclivity_data::{DataError, ErrorPolicy, QuarantinedRow, ReadReport, Reason, read_event_csv};
 use proclivity_schema::{
-    Action, Catalog, EventKind, FollowTarget, Item, ItemId, ItemIndex, ItemText, Language, Log,
-    Rating,
+    Action, Catalog, EventKind, FollowTarget, Fraction, Item, ItemId, ItemIndex, ItemText,
+    Language, Log, Rating,
 };
 use proptest::prelude::*;
 
@@ -23,6 +23,10 @@ fn read(csv: impl AsRef<[u8]>, policy: ErrorPolicy) -> Result<(Log, ReadReport),
     read_event_csv(csv.as_ref(), "log.csv", &catalog(), policy)
 }
 
+fn byte(row: &QuarantinedRow) -> usize {
+    usize::try_from(row.byte.unwrap()).unwrap()
+}
+
 fn rows(rows: &str) -> (Log, ReadReport) {
     read(format!("{HEADER}{rows}"), ANY).unwrap()
 }
@@ -35,14 +39,17 @@ fn every_kind_of_event_carries_its_value() {
             EventKind::Search => ("", "manual grinder"),
             EventKind::Follow => ("", "coffee"),
             EventKind::Rate => ("2", "4.5"),
-            EventKind::Purchase => ("2", "3"),
+            EventKind::Purchase | EventKind::Return => ("2", "3"),
+            EventKind::Watch => ("2", "0.25"),
+            EventKind::Comment => ("2", "nice, \"really\""),
             EventKind::Impression => ("2", "0"),
             _ => ("2", ""),
         };
-        csv += &format!("u,{item},{kind},{second},{value}\n");
+        let value = value.replace('"', "\"\"");
+        csv += &format!("u,{item},{kind},{second},\"{value}\"\n");
     }
     let (log, report) = read(csv, ErrorPolicy::Fail).unwrap();
-    assert_eq!((report.read(), report.accepted()), (12, 12));
+    assert_eq!((report.read(), report.accepted()), (17, 17));
     let actions: Vec<&Action> = log.events().iter().map(|event| &event.action).collect();
     let item = ItemIndex(1);
     let rating = Rating::new(4.5).unwrap();
@@ -53,11 +60,16 @@ fn every_kind_of_event_carries_its_value() {
         Action::Search { query },
         Action::Click { item },
         Action::AddToCart { item },
+        Action::RemoveFromCart { item },
         Action::Purchase { item, quantity: 3 },
+        Action::Return { item, quantity: 3 },
         Action::Rate { item, rating },
         Action::Like { item },
+        Action::Dislike { item },
         Action::Follow { target: FollowTarget::Topic, name: topic },
         Action::Share { item },
+        Action::Comment { item, text: "nice, \"really\"".into() },
+        Action::Watch { item, fraction: Fraction::new(0.25).unwrap() },
         Action::Skip { item },
         Action::Dismiss { item },
         Action::Impression { item, position: 0 },
@@ -95,10 +107,10 @@ fn every_fault_has_its_reason_column_and_place() {
     let (_, report) = read(&text, ANY).unwrap();
     assert_eq!((report.read(), report.accepted()), (bad.len() + 1, 1));
     for (number, (row, (raw, column, code))) in report.quarantined().iter().zip(bad).enumerate() {
-        assert_eq!((row.column, row.reason.code()), (column, code), "{raw:?}");
+        assert_eq!((row.column.as_deref(), row.reason.code()), (column, code), "{raw:?}");
         assert_eq!(row.line, number as u64 + 3);
         assert_eq!(row.raw, raw);
-        assert!(text[row.byte as usize..].starts_with(raw));
+        assert!(text[byte(row)..].starts_with(raw));
     }
     let codes: BTreeSet<&str> = report.reasons().into_keys().collect();
     assert_eq!(report.reasons().values().sum::<usize>(), bad.len());
@@ -110,8 +122,8 @@ fn bytes_that_are_not_utf8_are_set_aside() {
     let csv = [HEADER.as_bytes(), b"u,1,view,5,\nu,,search,6,caf\xe9\n"].concat();
     let (_, report) = read(csv, ANY).unwrap();
     let row = &report.quarantined()[0];
-    assert_eq!((row.line, row.reason), (3, Reason::InvalidUtf8));
-    assert_eq!(row.column, Some("value"));
+    assert_eq!((row.line, row.reason), (3, Reason::InvalidEncoding));
+    assert_eq!(row.column.as_deref(), Some("value"));
     assert_eq!(row.raw, "u,,search,6,caf\u{fffd}");
 }
 
@@ -128,7 +140,7 @@ fn places_hold_under_line_ends_blank_lines_and_quoted_breaks() {
         assert_eq!((report.accepted(), report.quarantined().len()), (2, 1));
         let bad = &report.quarantined()[0];
         assert_eq!(bad.line, line, "{csv:?}");
-        assert!(csv[bad.byte as usize..].starts_with(row), "{csv:?}");
+        assert!(csv[byte(bad)..].starts_with(row), "{csv:?}");
         assert_eq!(bad.raw, "u,9,view,7,");
         let Action::Search { query } = &log.events()[1].action else { panic!("a search") };
         assert_eq!(query.replace('\r', ""), "two\nlines");
@@ -159,10 +171,10 @@ fn columns_are_found_by_name_and_others_left_alone() {
 fn bad_headers_are_typed_errors() {
     let missing = read("user_id,item_id,event,value\n", ANY).unwrap_err();
     assert!(
-        matches!(missing, DataError::MissingColumn { column: "timestamp", ref found, .. } if found.len() == 4)
+        matches!(missing, DataError::MissingColumn { ref column, ref found, .. } if column == "timestamp" && found.len() == 4)
     );
     let twice = read("user_id,item_id,event,timestamp,value,event\n", ANY).unwrap_err();
-    assert!(matches!(twice, DataError::DuplicateColumn { column: "event", .. }));
+    assert!(matches!(twice, DataError::DuplicateColumn { column, .. } if column == "event"));
     for empty in ["", "\u{feff}", "\n\n"] {
         assert!(matches!(read(empty, ANY), Err(DataError::MissingColumn { .. })));
     }
@@ -185,8 +197,8 @@ fn duplicates_are_exact_and_the_first_is_kept() {
 fn the_policy_decides_about_bad_rows() {
     let csv = format!("{HEADER}u,1,view,5,\nu,2,view,6,\nu,9,view,7,\nu,8,view,8,\n");
     match read(&csv, ErrorPolicy::Fail).unwrap_err() {
-        DataError::Row { file, row } => {
-            assert_eq!((file.as_str(), row.line), ("log.csv", 4));
+        DataError::Row { row } => {
+            assert_eq!((&*row.file, row.line), ("log.csv", 4));
             assert_eq!(row.reason, Reason::UnknownItem);
         }
         other => panic!("{other}"),
@@ -208,13 +220,13 @@ fn the_policy_decides_about_bad_rows() {
 fn a_log_without_events_is_an_error_that_says_why() {
     assert!(matches!(
         read(HEADER, ANY),
-        Err(DataError::EmptyLog { report, .. }) if report.read() == 0
+        Err(DataError::NothingAccepted { report, .. }) if report.read() == 0
     ));
     let error = read(format!("{HEADER}u,9,view,5,\n"), ANY).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "log.csv: no event was accepted\n\
-         1 rows read = 0 accepted + 0 duplicate + 1 quarantined\n  1 unknown_item: line 2"
+        "log.csv: no row was accepted\n\
+         1 row read = 0 accepted + 0 duplicates + 1 quarantined\n  1 unknown_item: line 2"
     );
 }
 
@@ -224,7 +236,7 @@ fn the_report_and_the_sidecar_name_every_quarantined_row() {
         rows("u,1,view,5,\nu,9,view,5,\nu,8,view,5,\nu,,search,1,\"a\nb\nu,7,view,5,\n");
     assert_eq!(
         report.to_string(),
-        "4 rows read = 1 accepted + 0 duplicate + 3 quarantined\n  \
+        "4 rows read = 1 accepted + 0 duplicates + 3 quarantined\n  \
          1 unclosed_quote: line 5\n  2 unknown_item: lines 3, 4"
     );
     let mut sidecar = Vec::new();
@@ -270,11 +282,11 @@ fn places_hold_far_into_a_large_file() {
     for second in 0..60_000 {
         csv += &format!("u,1,view,{second},\r\n");
     }
-    let byte = csv.len();
+    let start = csv.len();
     csv += "u,9,view,5,\r\n";
     let (_, report) = read(&csv, ANY).unwrap();
     let row = &report.quarantined()[0];
-    assert_eq!((row.line, row.byte as usize), (60_002, byte));
+    assert_eq!((row.line, byte(row)), (60_002, start));
     assert_eq!(row.raw, "u,9,view,5,");
 }
 
@@ -285,10 +297,10 @@ proptest! {
         let (log, report) = read(&csv, ANY).unwrap();
         prop_assert_eq!(log.event_count(), report.accepted());
         for row in report.quarantined() {
-            let shown = String::from_utf8_lossy(&csv[row.byte as usize..]).into_owned();
+            let shown = String::from_utf8_lossy(&csv[byte(row)..]).into_owned();
             let begins_there = shown.starts_with(row.raw.trim_end_matches('\u{fffd}'));
-            prop_assert!(begins_there, "{:?} at byte {}", row.raw, row.byte);
-            let breaks = csv[..row.byte as usize].iter().filter(|&&b| b == b'\n').count();
+            prop_assert!(begins_there, "{:?} at byte {}", row.raw, byte(row));
+            let breaks = csv[..byte(row)].iter().filter(|&&b| b == b'\n').count();
             prop_assert_eq!(row.line as usize, breaks + 1);
         }
     }
