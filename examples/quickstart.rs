@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use clap::Parser;
 use proclivity::data::{
-    ErrorPolicy, ItemSequences, Noise, Shop, Simulation, Simulator, read_event_csv, split_users,
+    ErrorPolicy, ItemSequences, Noise, Showcase, Simulation, Simulator, read_event_csv, split_users,
 };
 use proclivity::encoder::{ComputeDevice, Segment, TrainProgress};
 use proclivity::eval::{Case, FullRankingConfig, Popularity, Random};
@@ -44,7 +44,7 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let start = Instant::now();
     heading(1, "Collect");
-    let shop = Shop::embedded()?;
+    let shop = Showcase::shop()?;
     let simulation = Simulator::default().run(&shop)?;
     let csv = collect(&shop, &simulation)?;
 
@@ -114,7 +114,7 @@ fn heading(number: usize, name: &str) {
     println!("\n{number}. {name}\n{}", "─".repeat(name.chars().count() + 3));
 }
 
-fn collect(shop: &Shop, simulation: &Simulation) -> Result<Vec<u8>, Box<dyn Error>> {
+fn collect(shop: &Showcase, simulation: &Simulation) -> Result<Vec<u8>, Box<dyn Error>> {
     let mut csv = Vec::new();
     let written = Noise::default().write_csv(&simulation.log, shop.catalog(), &mut csv)?;
     println!(
@@ -142,7 +142,7 @@ fn truth_of<'a>(
 
 fn train(
     arguments: &Arguments,
-    shop: &Shop,
+    shop: &Showcase,
     simulation: &Simulation,
     log: &Log,
     training: &[UserIndex],
@@ -236,7 +236,7 @@ fn interests(recommender: &Recommender, log: &Log, id: &str) -> Result<(), Box<d
 }
 
 fn recovered(
-    shop: &Shop,
+    shop: &Showcase,
     simulation: &Simulation,
     log: &Log,
     users: &[UserIndex],

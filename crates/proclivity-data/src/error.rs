@@ -33,7 +33,7 @@ pub enum DataError {
         #[from]
         source: std::io::Error,
     },
-    /// A file of the embedded shop that can't be read.
+    /// A file of an embedded showcase that can't be read.
     #[error("the embedded {file} is broken: {source}")]
     Embedded {
         /// The file.

@@ -18,7 +18,7 @@ mod noise;
 mod preset;
 mod report;
 mod rows;
-mod shop;
+mod showcase;
 mod simulator;
 mod split;
 mod time;
@@ -42,6 +42,6 @@ pub use mapping::{
 pub use noise::{Noise, NoiseReport};
 pub use preset::{Preset, load, load_with_policy, recbole, sequences};
 pub use report::{QuarantinedRow, ReadReport, Reason};
-pub use shop::Shop;
-pub use simulator::{Simulation, Simulator, UserTruth};
+pub use showcase::{Domain, Showcase};
+pub use simulator::{Choice, Season, Shown, Simulation, Simulator, Slate, UserTruth};
 pub use split::{ItemSequences, LeaveOneOut, split_users};

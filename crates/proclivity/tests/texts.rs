@@ -4,15 +4,15 @@
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
-use proclivity::data::{Shop, Simulation, Simulator, split_users};
+use proclivity::data::{Showcase, Simulation, Simulator, split_users};
 use proclivity::encoder::{ComputeDevice, TextEncoder, TrainConfig};
 use proclivity::schema::{Catalog, Item, ItemId, Language, Log, LogBuilder, UserId, UserIndex};
 use proclivity::{LearnConfig, Learned, LearningData, learn};
 
-fn simulated() -> &'static (Shop, Simulation) {
-    static SIMULATED: OnceLock<(Shop, Simulation)> = OnceLock::new();
+fn simulated() -> &'static (Showcase, Simulation) {
+    static SIMULATED: OnceLock<(Showcase, Simulation)> = OnceLock::new();
     SIMULATED.get_or_init(|| {
-        let shop = Shop::embedded().unwrap();
+        let shop = Showcase::shop().unwrap();
         let simulation = Simulator { users: 600, ..Simulator::default() }.run(&shop).unwrap();
         (shop, simulation)
     })
