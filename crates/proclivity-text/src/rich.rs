@@ -4,7 +4,8 @@ use proclivity_schema::{Action, Catalog, Event, EventKind, Item};
 use serde::{Deserialize, Serialize};
 
 use crate::Locale;
-use crate::amount::{amount, amount_text};
+use crate::amount::amount_in_words_into;
+use crate::flatten::is_blank;
 
 /// What the rich form says.
 ///
@@ -68,13 +69,17 @@ fn event_into(
     options: &RichOptions,
 ) {
     let words = &locale.rich;
-    let kind = event.action.kind();
-    let clause = words.clauses.get(kind);
+    let action = &event.action;
+    let clause = words.clauses.get(action.kind());
     out.push_str(&clause.before);
-    object_into(out, &event.action, catalog, locale, options.with_category);
-    let amount = amount(&event.action).and_then(|amount| amount_text(kind, amount));
-    if let (Some(amount), Some(affix)) = (amount, words.amounts.get(&kind)) {
-        out.push_str(&affix.wrap(&amount));
+    object_into(out, action, catalog, locale, options.with_category);
+    match action {
+        Action::Comment { text, .. } if !is_blank(text) => {
+            out.push_str(&words.comment.before);
+            words.query.wrap_into(out, text);
+            out.push_str(&words.comment.after);
+        }
+        _ => amount_in_words_into(out, action, &words.amounts),
     }
     out.push_str(&clause.after);
 }
@@ -88,14 +93,21 @@ pub(crate) fn object_into(
     with_category: bool,
 ) {
     let words = &locale.rich;
-    if let Action::Search { query: text } | Action::Follow { topic: text } = action {
-        words.query.wrap_into(out, text);
+    match action {
+        Action::Search { query } => words.query.wrap_into(out, query),
+        Action::Follow { target, name } => {
+            let around = words.follows.get(*target);
+            out.push_str(&around.before);
+            words.query.wrap_into(out, name);
+            out.push_str(&around.after);
+        }
+        _ => {}
     }
     let Some(item) = action.item() else { return };
     let item = catalog.item(item);
     words.title.wrap_into(out, &item.text(locale.language()).title);
     if let Some(leaf) = category_text(item, locale).filter(|_| with_category) {
-        out.push_str(&words.category.around.wrap(&leaf));
+        words.category.around.wrap_into(out, &leaf);
     }
 }
 
@@ -109,7 +121,7 @@ pub fn title_text(item: &Item, locale: &Locale) -> String {
 /// The leaf of an item's category as it stands in the rich form and in sentences, where there is
 /// one.
 pub fn category_text(item: &Item, locale: &Locale) -> Option<String> {
-    let leaf = item.text(locale.language()).category.last()?;
+    let leaf = item.text(locale.language()).leaf_category()?;
     let text = locale.rich.category.inner(leaf);
     (!text.is_empty()).then_some(text)
 }
