@@ -19,6 +19,7 @@ impl Locale {
                 return Err(TextError::LocaleKind { field: "rich.amounts", kind });
             }
         }
+        not_empty("rich.rating.words", rich.rating.words.first().map(String::as_str))?;
         not_empty("sentence.openings", self.openings().first().map(String::as_str))?;
         not_empty("sentence.closings", self.closings().first().map(String::as_str))?;
         for kind in EventKind::ALL {

@@ -53,6 +53,16 @@ pub enum TextError {
         /// The delimiter.
         delimiter: char,
     },
+    /// A scale on which no rating has a place.
+    #[error(
+        "a rating scale goes from a finite number up to a larger one, not from {worst} to {best}"
+    )]
+    RatingScale {
+        /// Where it starts.
+        worst: f32,
+        /// Where it ends.
+        best: f32,
+    },
     /// A text that is not in the plain form.
     #[error("not in the plain form: expected {expected} at byte {byte}")]
     NotPlain {

@@ -2,22 +2,27 @@
 
 mod amount;
 mod check;
+mod clause;
 mod error;
 mod flatten;
+mod grouped;
 mod item;
 mod locale;
+mod options;
 mod parse;
 mod plain;
 mod rich;
 mod sentence;
+mod when;
 mod words;
 
 pub use error::TextError;
 pub use item::{interest_text, item_text};
 pub use locale::Locale;
+pub use options::{Grouping, Order, RatingScale, RichOptions};
 pub use parse::parse_plain;
 pub use plain::{PlainEvent, plain, plain_into};
 pub use rich::{
-    RichOptions, TitleFrame, category_text, event_text, history_text, title_text, view_prefix,
+    TitleFrame, category_text, event_text, history_text, history_text_into, title_text, view_prefix,
 };
 pub use sentence::{Segment, SentenceTemplate, Slot, because_text};

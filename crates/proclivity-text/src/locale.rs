@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use crate::TextError;
 use crate::sentence::SentenceWords;
+use crate::when::TimeWords;
 use crate::words::{Affix, Enclosure, KindWords, TargetWords};
 
 static CHINESE: LazyLock<Locale> = LazyLock::new(|| embedded(include_str!("locales/zh.json")));
@@ -122,4 +123,31 @@ pub(crate) struct RichWords {
     pub(crate) comment: Affix,
     pub(crate) clauses: KindWords,
     pub(crate) amounts: BTreeMap<EventKind, Affix>,
+    pub(crate) rating: RatingWords,
+    /// How often a thing was done.
+    pub(crate) repeats: Affix,
+    /// The same where an amount, rating or comment stands before it.
+    pub(crate) repeats_after_details: Affix,
+    /// Between the objects of one clause, and before the last.
+    pub(crate) list: [String; 2],
+    /// The same where they are more than titles.
+    pub(crate) details_list: [String; 2],
+    pub(crate) heading: Affix,
+    pub(crate) session: Affix,
+    /// The heading of events that are of no session.
+    pub(crate) no_session: String,
+    /// The heading of events without a time.
+    pub(crate) no_day: String,
+    pub(crate) times: TimeWords,
+}
+
+/// How ratings are said in words.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RatingWords {
+    pub(crate) clause: Affix,
+    /// Around the word, after the title.
+    pub(crate) word: Affix,
+    /// From the worst to the best.
+    pub(crate) words: Vec<String>,
 }

@@ -1,34 +1,13 @@
 //! The rich form: titles and no ids, a clause for each event; what a language model reads.
 
-use proclivity_schema::{Action, Catalog, Event, EventKind, Item};
-use serde::{Deserialize, Serialize};
+use proclivity_schema::{Catalog, Event, EventKind, Item};
 
-use crate::Locale;
-use crate::amount::amount_in_words_into;
-use crate::flatten::is_blank;
+use crate::clause::{Said, Speaker};
+use crate::{Grouping, Locale, Order, RichOptions};
 
-/// What the rich form says.
+/// A history in words: what the options say of its newest events.
 ///
-/// | field | default | purpose | range |
-/// |---|---|---|---|
-/// | `with_category` | `false` | say the leaf of an item's category after its title | |
-/// | `max_events` | 50 | keep the newest events only | any; 0 says nothing |
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct RichOptions {
-    /// Whether the leaf of an item's category follows its title.
-    pub with_category: bool,
-    /// How many events are said at most: the newest are kept.
-    pub max_events: usize,
-}
-
-impl Default for RichOptions {
-    fn default() -> Self {
-        Self { with_category: false, max_events: 50 }
-    }
-}
-
-/// A history in words: the clauses of its newest events, one after the other.
+/// Without groups and counts it is the clauses of [`event_text`], one after the other.
 ///
 /// # Panics
 /// When an event is of another, larger catalog.
@@ -39,14 +18,38 @@ pub fn history_text(
     options: &RichOptions,
 ) -> String {
     let mut out = String::new();
-    for event in &events[events.len().saturating_sub(options.max_events)..] {
-        event_into(&mut out, event, catalog, locale, options);
-    }
+    history_text_into(&mut out, events, catalog, locale, options);
     out
 }
 
-/// One event in words, with its full stop and, in English, the space after it: a history's text
-/// is exactly the concatenation of these.
+/// Appends what [`history_text`] gives.
+///
+/// # Panics
+/// As [`history_text`].
+pub fn history_text_into(
+    out: &mut String,
+    events: &[Event],
+    catalog: &Catalog,
+    locale: &Locale,
+    options: &RichOptions,
+) {
+    let events = &events[events.len().saturating_sub(options.max_events)..];
+    let speaker = Speaker { catalog, locale, options };
+    if options.grouping != Grouping::None || options.with_counts {
+        return speaker.groups_into(out, events);
+    }
+    match options.order {
+        Order::OldestFirst => {
+            events.iter().for_each(|event| speaker.clause_into(out, &Said::once(event)));
+        }
+        Order::NewestFirst => {
+            events.iter().rev().for_each(|event| speaker.clause_into(out, &Said::once(event)));
+        }
+    }
+}
+
+/// One event in words, with its full stop and, in English, the space after it: an ungrouped
+/// history's text is exactly the concatenation of these.
 ///
 /// # Panics
 /// When the event is of another, larger catalog.
@@ -57,58 +60,8 @@ pub fn event_text(
     options: &RichOptions,
 ) -> String {
     let mut out = String::new();
-    event_into(&mut out, event, catalog, locale, options);
+    Speaker { catalog, locale, options }.clause_into(&mut out, &Said::once(event));
     out
-}
-
-fn event_into(
-    out: &mut String,
-    event: &Event,
-    catalog: &Catalog,
-    locale: &Locale,
-    options: &RichOptions,
-) {
-    let words = &locale.rich;
-    let action = &event.action;
-    let clause = words.clauses.get(action.kind());
-    out.push_str(&clause.before);
-    object_into(out, action, catalog, locale, options.with_category);
-    match action {
-        Action::Comment { text, .. } if !is_blank(text) => {
-            out.push_str(&words.comment.before);
-            words.query.wrap_into(out, text);
-            out.push_str(&words.comment.after);
-        }
-        _ => amount_in_words_into(out, action, &words.amounts),
-    }
-    out.push_str(&clause.after);
-}
-
-/// The title or text that an action is about, within its delimiters.
-pub(crate) fn object_into(
-    out: &mut String,
-    action: &Action,
-    catalog: &Catalog,
-    locale: &Locale,
-    with_category: bool,
-) {
-    let words = &locale.rich;
-    match action {
-        Action::Search { query } => words.query.wrap_into(out, query),
-        Action::Follow { target, name } => {
-            let around = words.follows.get(*target);
-            out.push_str(&around.before);
-            words.query.wrap_into(out, name);
-            out.push_str(&around.after);
-        }
-        _ => {}
-    }
-    let Some(item) = action.item() else { return };
-    let item = catalog.item(item);
-    words.title.wrap_into(out, &item.text(locale.language()).title);
-    if let Some(leaf) = category_text(item, locale).filter(|_| with_category) {
-        words.category.around.wrap_into(out, &leaf);
-    }
 }
 
 /// An item's title as it stands between the quotes of the rich form and of sentences: on one line

@@ -7,8 +7,8 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
 use crate::Locale;
-use crate::rich::object_into;
-use crate::words::Affix;
+use crate::clause::object_into;
+use crate::words::{Affix, Piece, pieces};
 
 /// What is filled into a sentence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -118,25 +118,13 @@ struct Part(Vec<Segment>);
 impl<'de> Deserialize<'de> for Part {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let mut segments = Vec::new();
-        let mut rest = text.as_str();
-        while let Some((words, after)) = rest.split_once('{') {
-            let (slot, after) = after
-                .split_once('}')
-                .and_then(|(name, after)| Some((Slot::from_name(name)?, after)))
-                .ok_or_else(|| D::Error::custom(format_args!("{text:?} has no slot after `{{`")))?;
-            push_fixed(&mut segments, words);
-            segments.push(Segment::Slot(slot));
-            rest = after;
-        }
-        push_fixed(&mut segments, rest);
-        Ok(Self(segments))
-    }
-}
-
-fn push_fixed(segments: &mut Vec<Segment>, words: &str) {
-    if !words.is_empty() {
-        segments.push(Segment::Fixed(words.to_owned()));
+        let pieces = pieces(&text, Slot::from_name)
+            .ok_or_else(|| D::Error::custom(format_args!("{text:?} has no slot after a `{{`")))?;
+        let segment = |piece| match piece {
+            Piece::Fixed(words) => Segment::Fixed(words),
+            Piece::Slot(slot) => Segment::Slot(slot),
+        };
+        Ok(Self(pieces.into_iter().map(segment).collect()))
     }
 }
 

@@ -59,6 +59,32 @@ impl Enclosure {
     }
 }
 
+/// A piece of words with slots.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Piece<S> {
+    Fixed(String),
+    Slot(S),
+}
+
+/// The pieces of `words {slot} words`; `None` when a `{` is not closed or names no slot.
+pub(crate) fn pieces<S>(text: &str, slot: impl Fn(&str) -> Option<S>) -> Option<Vec<Piece<S>>> {
+    let mut pieces = Vec::new();
+    let fixed = |pieces: &mut Vec<Piece<S>>, words: &str| {
+        if !words.is_empty() {
+            pieces.push(Piece::Fixed(words.to_owned()));
+        }
+    };
+    let mut rest = text;
+    while let Some((words, after)) = rest.split_once('{') {
+        let (name, after) = after.split_once('}')?;
+        fixed(&mut pieces, words);
+        pieces.push(Piece::Slot(slot(name)?));
+        rest = after;
+    }
+    fixed(&mut pieces, rest);
+    Some(pieces)
+}
+
 /// Words for every kind, in the order of [`EventKind::ALL`].
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct KindWords(Vec<Affix>);

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "the fixtures are valid")]
 
+mod manner;
 mod plain;
 mod rich;
 mod sentence;
