@@ -63,6 +63,28 @@ pub enum TextError {
         /// Where it ends.
         best: f32,
     },
+    /// A setting of a token budget that is out of its range.
+    #[error("the budget's {field} can't be {value}")]
+    BudgetRange {
+        /// The field.
+        field: &'static str,
+        /// Its value.
+        value: f64,
+    },
+    /// A token budget that what the tokenizer adds to every text exceeds.
+    #[error("the budget is {max_tokens} tokens, but the empty text has {needed}")]
+    BudgetTooSmall {
+        /// How many tokens the empty text has.
+        needed: usize,
+        /// The budget.
+        max_tokens: usize,
+    },
+    /// A tokenizer that failed.
+    #[error("the tokenizer failed: {problem}")]
+    Tokenizer {
+        /// What `tokenizers` found.
+        problem: Box<str>,
+    },
     /// A text that is not in the plain form.
     #[error("not in the plain form: expected {expected} at byte {byte}")]
     NotPlain {

@@ -10,9 +10,14 @@ use crate::when::Day;
 use crate::{Grouping, Order};
 
 impl Speaker<'_> {
-    /// Appends these events, which are in the order of time, group by group.
-    pub(crate) fn groups_into(&self, out: &mut String, events: &[Event]) {
-        let mut ordered: Vec<&Event> = events.iter().collect();
+    /// Whether a history's text is more than its events' clauses, one after the other.
+    pub(crate) fn merges(&self) -> bool {
+        self.options.grouping != Grouping::None || self.options.with_counts
+    }
+
+    /// Appends these events, which are in the order of time, as the options say.
+    pub(crate) fn say_into(&self, out: &mut String, events: &[&Event]) {
+        let mut ordered = events.to_vec();
         if self.options.order == Order::NewestFirst {
             ordered.reverse();
         }
@@ -42,9 +47,9 @@ impl Speaker<'_> {
         }
     }
 
-    fn sessions_into(&self, out: &mut String, ordered: Vec<&Event>, oldest_first: &[Event]) {
+    fn sessions_into(&self, out: &mut String, ordered: Vec<&Event>, oldest_first: &[&Event]) {
         let mut numbers = HashMap::new();
-        for session in oldest_first.iter().filter_map(Event::session) {
+        for session in oldest_first.iter().filter_map(|event| event.session()) {
             let next = numbers.len() + 1;
             numbers.entry(session).or_insert(next);
         }

@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 mod amount;
+#[cfg(feature = "tokens")]
+mod budget;
 mod check;
 mod clause;
 mod error;
@@ -11,18 +13,24 @@ mod locale;
 mod options;
 mod parse;
 mod plain;
+mod prompt;
 mod rich;
 mod sentence;
+mod special;
 mod when;
 mod words;
 
+#[cfg(feature = "tokens")]
+pub use budget::{BudgetConfig, BudgetedText, Popularity, TokenBudget, informativeness};
 pub use error::TextError;
 pub use item::{interest_text, item_text};
 pub use locale::Locale;
 pub use options::{Grouping, Order, RatingScale, RichOptions};
 pub use parse::parse_plain;
 pub use plain::{PlainEvent, plain, plain_into};
+pub use prompt::{PromptPart, prompt_part};
 pub use rich::{
     TitleFrame, category_text, event_text, history_text, history_text_into, title_text, view_prefix,
 };
 pub use sentence::{Segment, SentenceTemplate, Slot, because_text};
+pub use special::SpecialTokens;

@@ -22,6 +22,7 @@ pub struct Locale {
     pub(crate) plain: PlainWords,
     pub(crate) rich: RichWords,
     pub(crate) sentence: SentenceWords,
+    pub(crate) prompt: PromptWords,
 }
 
 impl Locale {
@@ -150,4 +151,12 @@ pub(crate) struct RatingWords {
     pub(crate) word: Affix,
     /// From the worst to the best.
     pub(crate) words: Vec<String>,
+}
+
+/// The words around data in a prompt.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PromptWords {
+    /// Around the name of the tag: that what stands in it is data.
+    pub(crate) note: Affix,
 }

@@ -3,7 +3,7 @@
 use proclivity_schema::{Catalog, Event, EventKind, Item};
 
 use crate::clause::{Said, Speaker};
-use crate::{Grouping, Locale, Order, RichOptions};
+use crate::{Locale, Order, RichOptions};
 
 /// A history in words: what the options say of its newest events.
 ///
@@ -35,16 +35,12 @@ pub fn history_text_into(
 ) {
     let events = &events[events.len().saturating_sub(options.max_events)..];
     let speaker = Speaker { catalog, locale, options };
-    if options.grouping != Grouping::None || options.with_counts {
-        return speaker.groups_into(out, events);
-    }
-    match options.order {
-        Order::OldestFirst => {
-            events.iter().for_each(|event| speaker.clause_into(out, &Said::once(event)));
-        }
-        Order::NewestFirst => {
-            events.iter().rev().for_each(|event| speaker.clause_into(out, &Said::once(event)));
-        }
+    if speaker.merges() {
+        speaker.say_into(out, &events.iter().collect::<Vec<_>>());
+    } else if options.order == Order::NewestFirst {
+        events.iter().rev().for_each(|event| speaker.clause_into(out, &Said::once(event)));
+    } else {
+        events.iter().for_each(|event| speaker.clause_into(out, &Said::once(event)));
     }
 }
 

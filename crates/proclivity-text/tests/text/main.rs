@@ -2,8 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "the fixtures are valid")]
 
+mod budget;
 mod manner;
 mod plain;
+mod prompt;
 mod rich;
 mod sentence;
 mod shop;
