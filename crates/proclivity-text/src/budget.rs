@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
-use std::ops::Range;
 
 use proclivity_schema::{Action, Catalog, Event, EventKind, ItemIndex, Log};
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use tokenizers::Tokenizer;
 
@@ -15,6 +15,8 @@ use crate::{Locale, RichOptions, SpecialTokens, TextError};
 const BATCH: usize = 512;
 /// How many clauses are remembered with their number of tokens; some 100 bytes each.
 const REMEMBERED: usize = 1 << 19;
+/// After so many clauses in a row that don't fit, no others are tried.
+const MISSES: usize = 3;
 
 /// What fits, and what is worth its tokens.
 ///
@@ -28,7 +30,8 @@ const REMEMBERED: usize = 1 << 19;
 /// # Formula
 /// An event with `a` younger ones is worth `weight(kind) · 2^(−a / half_life) · surprise(item)`,
 /// where `surprise` is [`Popularity::surprise`] if a popularity is given, and 1 if not or if there
-/// is no item.
+/// is no item. The most worth come first; one that doesn't fit any more is left out, and after three
+/// of these in a row no others are tried.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct BudgetConfig {
@@ -228,20 +231,21 @@ impl TokenBudget {
             if self.remembered.len() > REMEMBERED {
                 self.remembered.clear();
             }
-            let mut clauses = Vec::with_capacity(batch.len());
-            for events in batch {
-                clauses.push(self.clauses(events, speaker));
+            let mut drafts: Vec<Draft<'_>> =
+                batch.par_iter().map(|events| self.draft(events, options.max_events)).collect();
+            while drafts.iter().any(Draft::is_open) {
+                drafts.par_iter_mut().for_each(|draft| self.propose(draft, speaker));
+                self.count_new(&drafts)?;
+                drafts.par_iter_mut().for_each(|draft| self.pick(draft));
             }
-            self.count_new(&clauses)?;
-            let picked = clauses.iter().map(|clauses| self.pick(clauses)).collect();
-            fitted.extend(self.verified(batch, picked, speaker)?);
+            fitted.extend(self.verified(&mut drafts, speaker)?);
         }
         Ok(fitted)
     }
 
-    /// The clauses that might be said, the most worth first.
-    fn clauses(&self, events: &[Event], speaker: Speaker<'_>) -> Clauses {
-        let oldest = events.len().saturating_sub(speaker.options.max_events);
+    /// No events yet, and the order in which to try them.
+    fn draft<'e>(&self, events: &'e [Event], max_events: usize) -> Draft<'e> {
+        let oldest = events.len().saturating_sub(max_events);
         let mut worth: Vec<(usize, f64)> = (oldest..events.len())
             .map(|position| {
                 let younger = events.len() - 1 - position;
@@ -249,20 +253,14 @@ impl TokenBudget {
             })
             .collect();
         worth.sort_by(|(i, a), (j, b)| b.total_cmp(a).then(j.cmp(i)));
-        // Every clause has a token.
-        worth.truncate(self.config.max_tokens);
-        let (mut texts, mut clause) = (String::new(), String::new());
-        let clauses = worth
-            .into_iter()
-            .map(|(position, _)| {
-                clause.clear();
-                speaker.clause_into(&mut clause, &Said::once(&events[position]));
-                let start = texts.len();
-                texts.push_str(&self.special.neutralize(&clause));
-                Clause { position, text: start..texts.len() }
-            })
-            .collect();
-        Clauses { texts, clauses }
+        Draft {
+            events,
+            untried: worth.into_iter().map(|(position, _)| position).rev().collect(),
+            proposed: Vec::new(),
+            picked: Vec::new(),
+            left: self.config.max_tokens - self.overhead,
+            misses: 0,
+        }
     }
 
     fn worth(&self, action: &Action, younger: usize) -> f64 {
@@ -276,71 +274,87 @@ impl TokenBudget {
         weight.unwrap_or_else(|| informativeness(kind)) * age * surprise
     }
 
+    /// Says the next clauses, about as many as are left room for: how many changes nothing but
+    /// the speed.
+    fn propose(&self, draft: &mut Draft<'_>, speaker: Speaker<'_>) {
+        draft.proposed.clear();
+        let mut room = draft.left;
+        let mut clause = String::new();
+        while draft.is_open() && (room > 0 || draft.proposed.len() < MISSES) {
+            let Some(position) = draft.untried.pop() else { break };
+            clause.clear();
+            speaker.clause_into(&mut clause, &Said::once(&draft.events[position]));
+            let text: Box<str> = self.special.neutralize(&clause).into();
+            let tokens = self.remembered.get(&text).copied();
+            // Four bytes a token, which is usual for English.
+            room = room.saturating_sub(tokens.unwrap_or(text.len() / 4));
+            draft.proposed.push(Proposal { position, text, tokens });
+        }
+    }
+
     /// Counts the tokens of every clause that isn't remembered, each once.
-    fn count_new(&mut self, histories: &[Clauses]) -> Result<(), TextError> {
-        let mut new: Vec<&str> = Vec::new();
-        for text in histories.iter().flat_map(Clauses::iter).map(|(_, text)| text) {
-            if !self.remembered.contains_key(text) {
-                self.remembered.insert(text.into(), 0);
-                new.push(text);
-            }
-        }
-        let encodings = self.tokenizer.encode_batch_fast(new.clone(), false).map_err(|error| {
-            self.remembered.clear();
-            failed(error)
-        })?;
-        for (text, encoding) in new.into_iter().zip(encodings) {
-            self.remembered.insert(text.into(), encoding.len());
-        }
+    fn count_new(&mut self, drafts: &[Draft<'_>]) -> Result<(), TextError> {
+        let mut new: Vec<&str> = drafts
+            .iter()
+            .flat_map(|draft| &draft.proposed)
+            .filter(|proposal| proposal.tokens.is_none())
+            .map(|proposal| &*proposal.text)
+            .collect();
+        new.sort_unstable();
+        new.dedup();
+        let encodings = self.tokenizer.encode_batch_fast(new.clone(), false).map_err(failed)?;
+        let counts = encodings.iter().map(|encoding| encoding.len());
+        self.remembered.extend(new.into_iter().map(Box::from).zip(counts));
         Ok(())
     }
 
-    /// Takes clauses as long as they fit by their own numbers of tokens.
-    fn pick(&self, clauses: &Clauses) -> Picked {
-        let mut left = self.config.max_tokens - self.overhead;
-        let mut picked = Vec::new();
-        for (position, text) in clauses.iter() {
-            let tokens = self.remembered.get(text).copied().unwrap_or(usize::MAX);
-            if tokens <= left {
-                left -= tokens;
-                picked.push((position, tokens));
+    /// Takes the proposed clauses that fit by their own numbers of tokens.
+    fn pick(&self, draft: &mut Draft<'_>) {
+        for Proposal { position, text, tokens } in std::mem::take(&mut draft.proposed) {
+            let tokens = tokens.or_else(|| self.remembered.get(&text).copied());
+            let tokens = tokens.unwrap_or(usize::MAX);
+            if !draft.is_fitting() {
+                break;
+            }
+            match draft.left.checked_sub(tokens) {
+                Some(left) => {
+                    draft.picked.push((position, tokens));
+                    (draft.left, draft.misses) = (left, 0);
+                }
+                None => draft.misses += 1,
             }
         }
-        Picked(picked)
     }
 
     /// Says what was picked and counts the whole; where that is more than its parts, drops the
     /// least worth.
     fn verified(
         &self,
-        histories: &[&[Event]],
-        mut picked: Vec<Picked>,
+        drafts: &mut [Draft<'_>],
         speaker: Speaker<'_>,
     ) -> Result<Vec<BudgetedText>, TextError> {
-        let mut fitted: Vec<Option<BudgetedText>> = vec![None; picked.len()];
-        let mut open: Vec<usize> = (0..picked.len()).collect();
+        let mut fitted: Vec<Option<BudgetedText>> = vec![None; drafts.len()];
+        let mut open: Vec<usize> = (0..drafts.len()).collect();
         while !open.is_empty() {
-            let texts: Vec<String> = open
-                .iter()
-                .map(|&history| self.say(histories[history], &picked[history], speaker))
-                .collect();
+            let texts: Vec<String> =
+                open.par_iter().map(|&draft| self.say(&drafts[draft], speaker)).collect();
             let inputs: Vec<&str> = texts.iter().map(String::as_str).collect();
             let encodings = self
                 .tokenizer
                 .encode_batch_fast(inputs, self.config.with_special_tokens)
                 .map_err(failed)?;
             let mut still_open = Vec::new();
-            for ((history, text), encoding) in open.into_iter().zip(texts).zip(encodings) {
+            for ((position, text), encoding) in open.into_iter().zip(texts).zip(encodings) {
                 let tokens = encoding.len();
-                let picked = &mut picked[history];
+                let draft = &mut drafts[position];
                 match tokens.checked_sub(self.config.max_tokens) {
                     None | Some(0) => {
-                        let kept = picked.positions();
-                        fitted[history] = Some(BudgetedText { text, tokens, kept });
+                        let kept = draft.positions();
+                        fitted[position] = Some(BudgetedText { text, tokens, kept });
                     }
                     Some(over) => {
-                        picked.drop_least(over);
-                        still_open.push(history);
+                        draft.drop_least(over);
+                        still_open.push(position);
                     }
                 }
             }
@@ -349,9 +363,9 @@ impl TokenBudget {
         Ok(fitted.into_iter().flatten().collect())
     }
 
-    fn say(&self, events: &[Event], picked: &Picked, speaker: Speaker<'_>) -> String {
-        let events: Vec<&Event> =
-            picked.positions().into_iter().map(|position| &events[position]).collect();
+    fn say(&self, draft: &Draft<'_>, speaker: Speaker<'_>) -> String {
+        let positions = draft.positions().into_iter();
+        let events: Vec<&Event> = positions.map(|position| &draft.events[position]).collect();
         let mut text = String::new();
         speaker.say_into(&mut text, &events);
         match self.special.neutralize(&text) {
@@ -365,30 +379,39 @@ fn failed(error: tokenizers::Error) -> TextError {
     TextError::Tokenizer { problem: error.to_string().into() }
 }
 
-/// The clauses of one history, the most worth first.
-struct Clauses {
-    texts: String,
-    clauses: Vec<Clause>,
+/// A history on its way into the budget.
+struct Draft<'e> {
+    events: &'e [Event],
+    /// Positions of events, the most worth last.
+    untried: Vec<usize>,
+    /// The clauses that are tried next.
+    proposed: Vec<Proposal>,
+    /// The positions of picked events and the tokens of their clauses, the most worth first.
+    picked: Vec<(usize, usize)>,
+    /// Tokens that are left.
+    left: usize,
+    /// How many clauses in a row didn't fit.
+    misses: usize,
 }
 
-struct Clause {
-    /// Of its event in the history.
+struct Proposal {
     position: usize,
-    text: Range<usize>,
+    text: Box<str>,
+    /// If remembered.
+    tokens: Option<usize>,
 }
 
-impl Clauses {
-    fn iter(&self) -> impl Iterator<Item = (usize, &str)> {
-        self.clauses.iter().map(|clause| (clause.position, &self.texts[clause.text.clone()]))
+impl Draft<'_> {
+    fn is_fitting(&self) -> bool {
+        self.left > 0 && self.misses < MISSES
     }
-}
 
-/// The positions of picked events and the tokens of their clauses, the most worth first.
-struct Picked(Vec<(usize, usize)>);
+    fn is_open(&self) -> bool {
+        self.is_fitting() && !self.untried.is_empty()
+    }
 
-impl Picked {
     fn positions(&self) -> Vec<usize> {
-        let mut positions: Vec<usize> = self.0.iter().map(|&(position, _)| position).collect();
+        let mut positions: Vec<usize> = self.picked.iter().map(|&(position, _)| position).collect();
         positions.sort_unstable();
         positions
     }
@@ -396,10 +419,10 @@ impl Picked {
     /// Drops the least worth events: enough for `over` tokens by their own numbers, and at least
     /// an eighth of them, so that few rounds are needed where these don't add up.
     fn drop_least(&mut self, over: usize) {
-        let least = self.0.len().div_ceil(8);
+        let least = self.picked.len().div_ceil(8);
         let mut dropped = (0, 0);
         while dropped.0 < least || dropped.1 < over {
-            let Some((_, tokens)) = self.0.pop() else { break };
+            let Some((_, tokens)) = self.picked.pop() else { break };
             dropped = (dropped.0 + 1, dropped.1 + tokens);
         }
     }

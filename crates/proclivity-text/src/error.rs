@@ -63,6 +63,14 @@ pub enum TextError {
         /// Where it ends.
         best: f32,
     },
+    /// A template that isn't one, or that asked for what isn't there.
+    #[error("the template is wrong{}: {problem}", at_line(*line))]
+    Template {
+        /// The line of the template, from 1, where there is one.
+        line: Option<usize>,
+        /// What the template engine found.
+        problem: Box<str>,
+    },
     /// A setting of a token budget that is out of its range.
     #[error("the budget's {field} can't be {value}")]
     BudgetRange {
@@ -96,4 +104,8 @@ pub enum TextError {
     /// A text in the plain form that names an id, rating or fraction which the schema refuses.
     #[error(transparent)]
     Schema(#[from] SchemaError),
+}
+
+fn at_line(line: Option<usize>) -> String {
+    line.map(|line| format!(" at line {line}")).unwrap_or_default()
 }

@@ -17,6 +17,7 @@ mod prompt;
 mod rich;
 mod sentence;
 mod special;
+mod template;
 mod when;
 mod words;
 
@@ -34,3 +35,4 @@ pub use rich::{
 };
 pub use sentence::{Segment, SentenceTemplate, Slot, because_text};
 pub use special::SpecialTokens;
+pub use template::{Template, TemplateData};

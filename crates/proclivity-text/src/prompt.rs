@@ -39,6 +39,11 @@ static TAGS: LazyLock<SpecialTokens> = LazyLock::new(|| {
     SpecialTokens::new(tags.iter().flat_map(|tag| [format!("<{tag}"), format!("</{tag}")]))
 });
 
+/// Special tokens and the parts' tags as one list, so that breaking one can't form another.
+pub(crate) fn guarded(special: &SpecialTokens) -> SpecialTokens {
+    TAGS.clone().and(special.clone())
+}
+
 /// A part of a prompt: a sentence that says that what follows is data, and the text between the
 /// part's tags.
 ///
@@ -59,8 +64,7 @@ pub fn prompt_part(
         }
         flatten_into(&mut lines, line, &[]);
     }
-    // One list, so that breaking one spelling can't form another.
-    let text = TAGS.clone().and(special.clone()).neutralize(&lines).into_owned();
+    let text = guarded(special).neutralize(&lines).into_owned();
     let mut out = String::new();
     locale.prompt.note.wrap_into(&mut out, tag);
     out.push_str(&format!("\n<{tag}>\n{text}\n</{tag}>\n"));

@@ -13,20 +13,37 @@ use crate::flatten::is_invisible;
 pub struct SpecialTokens {
     /// Folded, each at least one character.
     spellings: Vec<Box<[char]>>,
+    /// The ASCII bytes that a spelling starts with.
+    first: Vec<u8>,
+    /// Whether a character that isn't ASCII or of full width may start one.
+    may_start_wide: bool,
 }
 
 impl SpecialTokens {
     /// These spellings; those of nothing but white space or invisible characters are left out.
     pub fn new<S: AsRef<str>>(spellings: impl IntoIterator<Item = S>) -> Self {
-        let mut folded: Vec<Box<[char]>> = spellings
+        let folded: Vec<Box<[char]>> = spellings
             .into_iter()
             .filter(|spelling| !spelling.as_ref().trim().is_empty())
             .map(|spelling| spelling.as_ref().chars().filter_map(fold).collect::<Box<[char]>>())
             .filter(|spelling| !spelling.is_empty())
             .collect();
-        folded.sort_unstable();
-        folded.dedup();
-        Self { spellings: folded }
+        Self::of_folded(folded)
+    }
+
+    fn of_folded(mut spellings: Vec<Box<[char]>>) -> Self {
+        spellings.sort_unstable();
+        spellings.dedup();
+        let starts = || spellings.iter().map(|spelling| spelling[0]);
+        let mut first: Vec<u8> = starts()
+            .filter_map(|start| u8::try_from(start).ok().filter(u8::is_ascii))
+            .flat_map(|start| [start, start.to_ascii_uppercase()])
+            .collect();
+        first.sort_unstable();
+        first.dedup();
+        // Some letters of other scripts have ASCII letters as their small forms.
+        let may_start_wide = starts().any(|start| start.is_ascii_alphabetic() || !start.is_ascii());
+        Self { spellings, first, may_start_wide }
     }
 
     /// Those of the models in wide use: the families of BERT, GPT, Llama, Gemma, Qwen, Mistral and
@@ -38,9 +55,7 @@ impl SpecialTokens {
     /// These and those of another list.
     pub fn and(mut self, other: Self) -> Self {
         self.spellings.extend(other.spellings);
-        self.spellings.sort_unstable();
-        self.spellings.dedup();
-        self
+        Self::of_folded(self.spellings)
     }
 
     /// Whether one of them stands in a text.
@@ -68,7 +83,15 @@ impl SpecialTokens {
     }
 
     fn find(&self, text: &str) -> Option<usize> {
-        text.char_indices()
+        // The lead byte of full width and small forms, U+F000 to U+FFFF.
+        const WIDE: u8 = 0xef;
+        text.bytes()
+            .enumerate()
+            .filter(|(_, byte)| match byte {
+                0..0x80 => self.first.contains(byte),
+                0x80..0xc0 => false,
+                &lead => lead == WIDE || self.may_start_wide,
+            })
             .map(|(position, _)| position)
             .find(|&position| self.start_at(&text[position..]))
     }

@@ -9,3 +9,4 @@ mod prompt;
 mod rich;
 mod sentence;
 mod shop;
+mod template;
