@@ -20,9 +20,11 @@ mod special;
 mod template;
 mod when;
 mod words;
+#[cfg(feature = "tokens")]
+mod worth;
 
 #[cfg(feature = "tokens")]
-pub use budget::{BudgetConfig, BudgetedText, Popularity, TokenBudget, informativeness};
+pub use budget::{BudgetedText, TokenBudget};
 pub use error::TextError;
 pub use item::{interest_text, item_text};
 pub use locale::Locale;
@@ -36,3 +38,5 @@ pub use rich::{
 pub use sentence::{Segment, SentenceTemplate, Slot, because_text};
 pub use special::SpecialTokens;
 pub use template::{Template, TemplateData};
+#[cfg(feature = "tokens")]
+pub use worth::{BudgetConfig, Popularity, informativeness};
