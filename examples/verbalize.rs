@@ -66,7 +66,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         grouping: Grouping::Day,
         order: Order::NewestFirst,
         with_counts: true,
-        now: events.iter().filter_map(|event| event.time).max(),
+        now: log.events().iter().filter_map(|event| event.time).max(),
         rating_scale: rating_scale(&log, user),
         ..RichOptions::default()
     };
