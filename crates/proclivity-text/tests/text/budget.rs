@@ -1,7 +1,7 @@
 //! Token budgets: met whatever the tokenizer does, with the events that are worth most.
 
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::shop::{A, B, C, catalog, event, every_kind, text};
 use proclivity_schema::{
@@ -291,22 +291,27 @@ fn at_least_half_as_fast_as_the_tokenizer_alone() {
     let tokenizer = mini_lm();
     let (catalog, histories) = large(20_000);
     let histories: Vec<&[Event]> = histories.iter().map(Vec::as_slice).collect();
+    let mut alone = tokenizer.clone();
+    alone.with_truncation(None).unwrap();
+    alone.with_padding(None);
     for max_tokens in [64, 128, 512] {
-        let mut budget = budget(tokenizer.clone(), max_tokens);
-        let options = RichOptions::default();
-        let start = Instant::now();
-        let fitted = budget.fit_all(&histories, &catalog, Locale::english(), &options).unwrap();
-        let ours = start.elapsed();
-        let texts: Vec<&str> = fitted.iter().map(|fitted| fitted.text.as_str()).collect();
-        assert!(fitted.iter().all(|fitted| fitted.tokens <= max_tokens && !fitted.kept.is_empty()));
-        let mut alone = tokenizer.clone();
-        alone.with_truncation(None).unwrap();
-        alone.with_padding(None);
-        let start = Instant::now();
-        for batch in texts.chunks(512) {
-            std::hint::black_box(alone.encode_batch_fast(batch.to_vec(), true).unwrap());
+        let mut best = [Duration::MAX; 2];
+        for _ in 0..3 {
+            // Nothing is remembered yet.
+            let mut budget = budget(tokenizer.clone(), max_tokens);
+            let options = RichOptions::default();
+            let start = Instant::now();
+            let fitted = budget.fit_all(&histories, &catalog, Locale::english(), &options).unwrap();
+            best[0] = best[0].min(start.elapsed());
+            assert!(fitted.iter().all(|fit| fit.tokens <= max_tokens && !fit.kept.is_empty()));
+            let texts: Vec<&str> = fitted.iter().map(|fitted| fitted.text.as_str()).collect();
+            let start = Instant::now();
+            for batch in texts.chunks(512) {
+                std::hint::black_box(alone.encode_batch_fast(batch.to_vec(), true).unwrap());
+            }
+            best[1] = best[1].min(start.elapsed());
         }
-        let theirs = start.elapsed();
+        let [ours, theirs] = best;
         let ratio = theirs.as_secs_f64() / ours.as_secs_f64();
         println!("{max_tokens} tokens: ours {ours:?}, alone {theirs:?}: {ratio:.2}");
         assert!(ratio >= 0.5);
