@@ -20,6 +20,11 @@ pub(crate) fn is_invisible(character: char) -> bool {
         )
 }
 
+/// Whether nothing is left of a text once it is flattened.
+pub(crate) fn is_blank(text: &str) -> bool {
+    text.chars().all(|character| character.is_whitespace() || is_invisible(character))
+}
+
 /// Appends the text on one line: runs of white space and controls become one space, other invisible
 /// characters go, and no space stands at either end. Characters on the left of a pair become those
 /// on its right.

@@ -9,7 +9,7 @@ pub fn item_text(item: &Item, language: &Language) -> String {
     let text = item.text(language);
     let marks = Marks::of(&text.language);
     let category: Vec<String> =
-        text.category.iter().map(|part| flat(part)).filter(|part| !part.is_empty()).collect();
+        text.category_parts().into_iter().map(flat).filter(|part| !part.is_empty()).collect();
     let parts = [flat(&text.title), category.join(marks.comma), flat(&text.description)];
     let mut out = String::new();
     for part in parts.iter().filter(|part| !part.is_empty()) {

@@ -1,21 +1,42 @@
 #![doc = include_str!("../README.md")]
 
 mod amount;
+#[cfg(feature = "tokens")]
+mod budget;
+mod check;
+mod clause;
 mod error;
 mod flatten;
+mod grouped;
 mod item;
 mod locale;
+mod options;
 mod parse;
 mod plain;
+mod prompt;
 mod rich;
 mod sentence;
+mod special;
+mod template;
+mod when;
+mod words;
+#[cfg(feature = "tokens")]
+mod worth;
 
+#[cfg(feature = "tokens")]
+pub use budget::{BudgetedText, TokenBudget};
 pub use error::TextError;
 pub use item::{interest_text, item_text};
 pub use locale::Locale;
+pub use options::{Grouping, Order, RatingScale, RichOptions};
 pub use parse::parse_plain;
-pub use plain::{PlainEvent, plain};
+pub use plain::{PlainEvent, plain, plain_into};
+pub use prompt::{PromptPart, prompt_part};
 pub use rich::{
-    RichOptions, TitleFrame, category_text, event_text, history_text, title_text, view_prefix,
+    TitleFrame, category_text, event_text, history_text, history_text_into, title_text, view_prefix,
 };
 pub use sentence::{Segment, SentenceTemplate, Slot, because_text};
+pub use special::SpecialTokens;
+pub use template::{Template, TemplateData};
+#[cfg(feature = "tokens")]
+pub use worth::{BudgetConfig, Popularity, informativeness};

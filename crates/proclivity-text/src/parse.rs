@@ -1,16 +1,18 @@
 //! The plain form read back.
 
-use proclivity_schema::{EventKind, ItemId, Rating, UserId};
+use proclivity_schema::{EventKind, FollowTarget, Fraction, ItemId, Rating, UserId};
 
-use crate::locale::{Affix, PlainWords};
-use crate::plain::{PlainEvent, PlainObject, is_bare};
+use crate::amount::{is_implied, parse_percentage};
+use crate::locale::PlainWords;
+use crate::plain::{PlainEvent, is_bare};
+use crate::words::Affix;
 use crate::{Locale, TextError};
 
 /// Reads what [`plain`](crate::plain) wrote: the user, and the events in their order.
 ///
 /// # Errors
 /// [`TextError::NotPlain`] where the text is not in the plain form of this locale, and
-/// [`TextError::Schema`] where it is but names an id or rating that the schema refuses.
+/// [`TextError::Schema`] where it is but names an id, rating or fraction that the schema refuses.
 pub fn parse_plain(text: &str, locale: &Locale) -> Result<(UserId, Vec<PlainEvent>), TextError> {
     let words = &locale.plain;
     let mut cursor = Cursor { text, byte: 0 };
@@ -84,31 +86,50 @@ impl<'a> Cursor<'a> {
     }
 
     fn event(&mut self, kind: EventKind, words: &PlainWords) -> Result<PlainEvent, TextError> {
-        let object = if matches!(kind, EventKind::Search | EventKind::Follow) {
-            if self.rest().starts_with(words.quotes.0) {
-                PlainObject::Text(self.name(words)?.into())
-            } else {
-                return Err(self.error("a quoted text"));
-            }
-        } else {
+        let mut event = PlainEvent { kind, item: None, target: None, text: None, amount: None };
+        if kind.has_item() {
             self.expect(&words.item.before, "the word for an item")?;
-            let item = ItemId::new(&self.name(words)?)?;
+            event.item = Some(ItemId::new(&self.name(words)?)?);
             self.expect(&words.item.after, "the end of the item")?;
-            PlainObject::Item(item)
-        };
-        let amount = match words.amounts.get(&kind) {
-            Some(affix) => Some(self.amount(kind, affix)?),
-            None => None,
-        };
-        Ok(PlainEvent { kind, object, amount })
+        }
+        match kind {
+            EventKind::Search => event.text = Some(self.quoted(words)?),
+            EventKind::Follow => {
+                let target = FollowTarget::ALL
+                    .into_iter()
+                    .find(|&target| self.take(&words.follows.get(target).before))
+                    .ok_or_else(|| self.error("the word for a topic, user or group"))?;
+                event.target = Some(target);
+                event.text = Some(self.quoted(words)?);
+                self.expect(&words.follows.get(target).after, "the end of the name")?;
+            }
+            EventKind::Comment if self.take(&words.comment.before) => {
+                event.text = Some(self.quoted(words)?);
+                self.expect(&words.comment.after, "the end of the comment")?;
+            }
+            EventKind::Comment => event.text = Some("".into()),
+            _ => {
+                let affix = words.amounts.get(&kind);
+                event.amount = affix.map(|affix| self.amount(kind, affix)).transpose()?;
+            }
+        }
+        Ok(event)
+    }
+
+    fn quoted(&mut self, words: &PlainWords) -> Result<Box<str>, TextError> {
+        if self.rest().starts_with(words.quotes.0) {
+            Ok(self.name(words)?.into())
+        } else {
+            Err(self.error("a quoted text"))
+        }
     }
 
     fn amount(&mut self, kind: EventKind, affix: &Affix) -> Result<f64, TextError> {
         if !self.take(&affix.before) {
-            return if kind == EventKind::Purchase {
+            return if is_implied(kind, 1.0) {
                 Ok(1.0)
             } else {
-                Err(self.error("the rating or position"))
+                Err(self.error("the rating, percentage or position"))
             };
         }
         let not_a_number = self.error("a number");
@@ -117,6 +138,10 @@ impl<'a> Cursor<'a> {
             EventKind::Rate => {
                 let value: f32 = digits.parse().map_err(|_| not_a_number)?;
                 f64::from(Rating::new(f64::from(value))?.get())
+            }
+            EventKind::Watch => {
+                let value = f64::from(parse_percentage(digits).ok_or(not_a_number)?);
+                f64::from(Fraction::new(value)?.get())
             }
             EventKind::Impression => digits
                 .parse::<u64>()

@@ -2,26 +2,21 @@
 
 use std::fmt::Write;
 
-use proclivity_schema::{Action, Catalog, Event, EventKind, ItemId, UserId};
+use proclivity_schema::{Action, Catalog, Event, EventKind, FollowTarget, ItemId, UserId};
 
 use crate::Locale;
-use crate::amount::{amount, amount_text};
+use crate::amount::{amount, exact_amount_into};
 use crate::flatten::is_invisible;
 use crate::locale::PlainWords;
 
-/// An event as the plain form says it: its item by id, and no user or time.
+/// An event as the plain form says it: its item by id, and no user, time or details.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PlainEvent {
     pub(crate) kind: EventKind,
-    pub(crate) object: PlainObject,
+    pub(crate) item: Option<ItemId>,
+    pub(crate) target: Option<FollowTarget>,
+    pub(crate) text: Option<Box<str>>,
     pub(crate) amount: Option<f64>,
-}
-
-/// What a deed was done to.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum PlainObject {
-    Item(ItemId),
-    Text(Box<str>),
 }
 
 impl PlainEvent {
@@ -30,24 +25,17 @@ impl PlainEvent {
     /// # Panics
     /// When the event is of another, larger catalog.
     pub fn new(event: &Event, catalog: &Catalog) -> Self {
-        let object = match &event.action {
-            Action::Search { query: text } | Action::Follow { topic: text } => {
-                PlainObject::Text(text.clone())
-            }
-            Action::View { item }
-            | Action::Click { item }
-            | Action::AddToCart { item }
-            | Action::Purchase { item, .. }
-            | Action::Rate { item, .. }
-            | Action::Like { item }
-            | Action::Share { item }
-            | Action::Skip { item }
-            | Action::Dismiss { item }
-            | Action::Impression { item, .. } => {
-                PlainObject::Item(catalog.item(*item).id().clone())
-            }
-        };
-        Self { kind: event.action.kind(), object, amount: amount(&event.action) }
+        let action = &event.action;
+        Self {
+            kind: action.kind(),
+            item: action.item().map(|item| catalog.item(item).id().clone()),
+            target: match *action {
+                Action::Follow { target, .. } => Some(target),
+                _ => None,
+            },
+            text: action.text().map(Box::from),
+            amount: amount(action),
+        }
     }
 
     /// The kind.
@@ -57,21 +45,20 @@ impl PlainEvent {
 
     /// The item, where the kind has one.
     pub fn item(&self) -> Option<&ItemId> {
-        match &self.object {
-            PlainObject::Item(item) => Some(item),
-            PlainObject::Text(_) => None,
-        }
+        self.item.as_ref()
     }
 
-    /// The query or topic, where the kind has one.
+    /// Whether a user, a group or a topic is followed, where one is.
+    pub fn target(&self) -> Option<FollowTarget> {
+        self.target
+    }
+
+    /// The query, the name of what is followed or the comment, where the kind has one.
     pub fn text(&self) -> Option<&str> {
-        match &self.object {
-            PlainObject::Item(_) => None,
-            PlainObject::Text(text) => Some(text),
-        }
+        self.text.as_deref()
     }
 
-    /// The quantity, rating or position (from 0), where the kind has one.
+    /// The quantity, rating, watched fraction or position (from 0), where the kind has one.
     pub fn amount(&self) -> Option<f64> {
         self.amount
     }
@@ -80,15 +67,31 @@ impl PlainEvent {
 /// One user's events as one sentence with ids: a clause for each run of events of the same kind,
 /// in the order given, which in a history is the order of time.
 ///
-/// [`parse_plain`](crate::parse_plain) reads it back whatever ids and queries hold: an id that is
+/// [`parse_plain`](crate::parse_plain) reads it back whatever ids and texts hold: an id that is
 /// not made of ASCII letters, digits, `-` and `_` is quoted, and inside of quotes `\` escapes.
 ///
 /// # Panics
 /// When an event is of another, larger catalog.
 pub fn plain(user: &UserId, events: &[Event], catalog: &Catalog, locale: &Locale) -> String {
+    let mut out = String::new();
+    plain_into(&mut out, user, events, catalog, locale);
+    out
+}
+
+/// Appends what [`plain`] gives.
+///
+/// # Panics
+/// As [`plain`].
+pub fn plain_into(
+    out: &mut String,
+    user: &UserId,
+    events: &[Event],
+    catalog: &Catalog,
+    locale: &Locale,
+) {
     let words = &locale.plain;
-    let mut out = words.user.before.clone();
-    name_into(&mut out, user.as_str(), words);
+    out.push_str(&words.user.before);
+    name_into(out, user.as_str(), words);
     out.push_str(&words.user.after);
     if events.is_empty() {
         out.push_str(&words.nothing);
@@ -98,10 +101,9 @@ pub fn plain(user: &UserId, events: &[Event], catalog: &Catalog, locale: &Locale
         if position > 0 {
             out.push_str(&words.semicolon);
         }
-        run_into(&mut out, run, catalog, words);
+        run_into(out, run, catalog, words);
     }
     out.push_str(&words.stop);
-    out
 }
 
 fn run_into(out: &mut String, run: &[Event], catalog: &Catalog, words: &PlainWords) {
@@ -113,23 +115,31 @@ fn run_into(out: &mut String, run: &[Event], catalog: &Catalog, words: &PlainWor
             let last = position + 1 == run.len();
             out.push_str(if last { &words.and } else { &words.comma });
         }
-        object_into(out, &PlainEvent::new(event, catalog), words);
+        object_into(out, &event.action, catalog, words);
     }
     out.push_str(&clause.after);
 }
 
-fn object_into(out: &mut String, event: &PlainEvent, words: &PlainWords) {
-    match &event.object {
-        PlainObject::Item(item) => {
-            out.push_str(&words.item.before);
-            name_into(out, item.as_str(), words);
-            out.push_str(&words.item.after);
-        }
-        PlainObject::Text(text) => quote_into(out, text, words.quotes),
+fn object_into(out: &mut String, action: &Action, catalog: &Catalog, words: &PlainWords) {
+    if let Some(item) = action.item() {
+        out.push_str(&words.item.before);
+        name_into(out, catalog.item(item).id().as_str(), words);
+        out.push_str(&words.item.after);
     }
-    let amount = event.amount.and_then(|amount| amount_text(event.kind, amount));
-    if let (Some(amount), Some(affix)) = (amount, words.amounts.get(&event.kind)) {
-        out.push_str(&affix.wrap(&amount));
+    match action {
+        Action::Search { query } => quote_into(out, query, words.quotes),
+        Action::Follow { target, name } => {
+            let around = words.follows.get(*target);
+            out.push_str(&around.before);
+            quote_into(out, name, words.quotes);
+            out.push_str(&around.after);
+        }
+        Action::Comment { text, .. } if !text.is_empty() => {
+            out.push_str(&words.comment.before);
+            quote_into(out, text, words.quotes);
+            out.push_str(&words.comment.after);
+        }
+        _ => exact_amount_into(out, action, &words.amounts),
     }
 }
 

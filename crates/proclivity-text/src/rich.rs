@@ -1,33 +1,13 @@
 //! The rich form: titles and no ids, a clause for each event; what a language model reads.
 
-use proclivity_schema::{Action, Catalog, Event, EventKind, Item};
-use serde::{Deserialize, Serialize};
+use proclivity_schema::{Catalog, Event, EventKind, Item};
 
-use crate::Locale;
-use crate::amount::{amount, amount_text};
+use crate::clause::{Said, Speaker};
+use crate::{Locale, Order, RichOptions};
 
-/// What the rich form says.
+/// A history in words: what the options say of its newest events.
 ///
-/// | field | default | purpose | range |
-/// |---|---|---|---|
-/// | `with_category` | `false` | say the leaf of an item's category after its title | |
-/// | `max_events` | 50 | keep the newest events only | any; 0 says nothing |
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct RichOptions {
-    /// Whether the leaf of an item's category follows its title.
-    pub with_category: bool,
-    /// How many events are said at most: the newest are kept.
-    pub max_events: usize,
-}
-
-impl Default for RichOptions {
-    fn default() -> Self {
-        Self { with_category: false, max_events: 50 }
-    }
-}
-
-/// A history in words: the clauses of its newest events, one after the other.
+/// Without groups and counts it is the clauses of [`event_text`], one after the other.
 ///
 /// # Panics
 /// When an event is of another, larger catalog.
@@ -38,14 +18,34 @@ pub fn history_text(
     options: &RichOptions,
 ) -> String {
     let mut out = String::new();
-    for event in &events[events.len().saturating_sub(options.max_events)..] {
-        event_into(&mut out, event, catalog, locale, options);
-    }
+    history_text_into(&mut out, events, catalog, locale, options);
     out
 }
 
-/// One event in words, with its full stop and, in English, the space after it: a history's text
-/// is exactly the concatenation of these.
+/// Appends what [`history_text`] gives.
+///
+/// # Panics
+/// As [`history_text`].
+pub fn history_text_into(
+    out: &mut String,
+    events: &[Event],
+    catalog: &Catalog,
+    locale: &Locale,
+    options: &RichOptions,
+) {
+    let events = &events[events.len().saturating_sub(options.max_events)..];
+    let speaker = Speaker { catalog, locale, options };
+    if speaker.merges() {
+        speaker.say_into(out, &events.iter().collect::<Vec<_>>());
+    } else if options.order == Order::NewestFirst {
+        events.iter().rev().for_each(|event| speaker.clause_into(out, &Said::once(event)));
+    } else {
+        events.iter().for_each(|event| speaker.clause_into(out, &Said::once(event)));
+    }
+}
+
+/// One event in words, with its full stop and, in English, the space after it: an ungrouped
+/// history's text is exactly the concatenation of these.
 ///
 /// # Panics
 /// When the event is of another, larger catalog.
@@ -56,47 +56,8 @@ pub fn event_text(
     options: &RichOptions,
 ) -> String {
     let mut out = String::new();
-    event_into(&mut out, event, catalog, locale, options);
+    Speaker { catalog, locale, options }.clause_into(&mut out, &Said::once(event));
     out
-}
-
-fn event_into(
-    out: &mut String,
-    event: &Event,
-    catalog: &Catalog,
-    locale: &Locale,
-    options: &RichOptions,
-) {
-    let words = &locale.rich;
-    let kind = event.action.kind();
-    let clause = words.clauses.get(kind);
-    out.push_str(&clause.before);
-    object_into(out, &event.action, catalog, locale, options.with_category);
-    let amount = amount(&event.action).and_then(|amount| amount_text(kind, amount));
-    if let (Some(amount), Some(affix)) = (amount, words.amounts.get(&kind)) {
-        out.push_str(&affix.wrap(&amount));
-    }
-    out.push_str(&clause.after);
-}
-
-/// The title or text that an action is about, within its delimiters.
-pub(crate) fn object_into(
-    out: &mut String,
-    action: &Action,
-    catalog: &Catalog,
-    locale: &Locale,
-    with_category: bool,
-) {
-    let words = &locale.rich;
-    if let Action::Search { query: text } | Action::Follow { topic: text } = action {
-        words.query.wrap_into(out, text);
-    }
-    let Some(item) = action.item() else { return };
-    let item = catalog.item(item);
-    words.title.wrap_into(out, &item.text(locale.language()).title);
-    if let Some(leaf) = category_text(item, locale).filter(|_| with_category) {
-        out.push_str(&words.category.around.wrap(&leaf));
-    }
 }
 
 /// An item's title as it stands between the quotes of the rich form and of sentences: on one line
@@ -109,7 +70,7 @@ pub fn title_text(item: &Item, locale: &Locale) -> String {
 /// The leaf of an item's category as it stands in the rich form and in sentences, where there is
 /// one.
 pub fn category_text(item: &Item, locale: &Locale) -> Option<String> {
-    let leaf = item.text(locale.language()).category.last()?;
+    let leaf = item.text(locale.language()).leaf_category()?;
     let text = locale.rich.category.inner(leaf);
     (!text.is_empty()).then_some(text)
 }

@@ -7,8 +7,8 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
 use crate::Locale;
-use crate::locale::Affix;
-use crate::rich::object_into;
+use crate::clause::object_into;
+use crate::words::{Affix, Piece, pieces};
 
 /// What is filled into a sentence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -94,9 +94,10 @@ impl Locale {
 /// When the event is of another, larger catalog.
 pub fn because_text(event: &Event, catalog: &Catalog, locale: &Locale) -> Option<String> {
     let affix = locale.sentence.because.get(&event.action.kind())?;
-    let mut out = affix.before.clone();
-    object_into(&mut out, &event.action, catalog, locale, false);
-    out.push_str(&affix.after);
+    let mut object = String::new();
+    object_into(&mut object, &event.action, catalog, locale, false);
+    let mut out = String::new();
+    affix.wrap_into(&mut out, &object);
     Some(out)
 }
 
@@ -107,7 +108,7 @@ pub(crate) struct SentenceWords {
     parts: Vec<Part>,
     pub(crate) openings: Vec<String>,
     pub(crate) closings: Vec<String>,
-    because: BTreeMap<EventKind, Affix>,
+    pub(crate) because: BTreeMap<EventKind, Affix>,
 }
 
 /// A part that stands or falls as one, written `words {slot} words`.
@@ -117,25 +118,13 @@ struct Part(Vec<Segment>);
 impl<'de> Deserialize<'de> for Part {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let mut segments = Vec::new();
-        let mut rest = text.as_str();
-        while let Some((words, after)) = rest.split_once('{') {
-            let (slot, after) = after
-                .split_once('}')
-                .and_then(|(name, after)| Some((Slot::from_name(name)?, after)))
-                .ok_or_else(|| D::Error::custom(format_args!("{text:?} has no slot after `{{`")))?;
-            push_fixed(&mut segments, words);
-            segments.push(Segment::Slot(slot));
-            rest = after;
-        }
-        push_fixed(&mut segments, rest);
-        Ok(Self(segments))
-    }
-}
-
-fn push_fixed(segments: &mut Vec<Segment>, words: &str) {
-    if !words.is_empty() {
-        segments.push(Segment::Fixed(words.to_owned()));
+        let pieces = pieces(&text, Slot::from_name)
+            .ok_or_else(|| D::Error::custom(format_args!("{text:?} has no slot after a `{{`")))?;
+        let segment = |piece| match piece {
+            Piece::Fixed(words) => Segment::Fixed(words),
+            Piece::Slot(slot) => Segment::Slot(slot),
+        };
+        Ok(Self(pieces.into_iter().map(segment).collect()))
     }
 }
 
@@ -148,17 +137,6 @@ mod tests {
         for part in ["{price}", "{title", "{}"] {
             let json = serde_json::to_string(part).expect("a string");
             assert!(serde_json::from_str::<Part>(&json).is_err(), "{part}");
-        }
-    }
-
-    #[test]
-    fn reasons_speak_for_their_item() {
-        for locale in [Locale::chinese(), Locale::english()] {
-            for kind in EventKind::ALL {
-                let speaks =
-                    kind.is_positive() || matches!(kind, EventKind::Search | EventKind::Follow);
-                assert_eq!(locale.sentence.because.contains_key(&kind), speaks, "{kind}");
-            }
         }
     }
 }

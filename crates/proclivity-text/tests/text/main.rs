@@ -2,7 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "the fixtures are valid")]
 
+mod budget;
+mod manner;
 mod plain;
+mod prompt;
 mod rich;
 mod sentence;
 mod shop;
+mod template;

@@ -1,7 +1,9 @@
 //! The plain form: exact sentences, and the way back from hostile ids and queries.
 
 use crate::shop::{A, B, C, catalog, catalog_with_ids, event, every_kind};
-use proclivity_schema::{Action, Event, ItemId, ItemIndex, Rating, UserId};
+use proclivity_schema::{
+    Action, Event, EventKind, FollowTarget, Fraction, ItemId, ItemIndex, Rating, UserId,
+};
 use proclivity_text::{Locale, PlainEvent, TextError, parse_plain, plain};
 use proptest::prelude::*;
 
@@ -20,8 +22,8 @@ fn the_worked_example() {
 #[test]
 fn every_kind_in_both_languages() {
     let [zh, en] = locales().map(|locale| plain(&1.into(), &every_kind(), &catalog(), locale));
-    insta::assert_snapshot!(zh, @r#"用户 1 浏览了商品 1001，商品 1002 和商品 1003；搜索了“咖啡豆” 和“men's "shoes"”；点击了商品 1003；把商品 1001 和商品 1003 加入了购物车；购买了商品 1001 和商品 1002（3 件）；评价了商品 1001（5 分） 和商品 1002（4.5 分）；点赞了商品 1001；关注了“摄影”；分享了商品 1001；略过了商品 1002；屏蔽了商品 1003；看到了商品 1001（第 1 位）。"#);
-    insta::assert_snapshot!(en, @r#"User 1 viewed item 1001, item 1002 and item 1003; searched for "咖啡豆" and "men's \"shoes\""; clicked item 1003; added item 1001 and item 1003 to the cart; bought item 1001 and item 1002 (quantity 3); rated item 1001 (rating 5) and item 1002 (rating 4.5); liked item 1001; followed "摄影"; shared item 1001; skipped item 1002; dismissed item 1003; was shown item 1001 (position 1)."#);
+    insta::assert_snapshot!(zh, @r#"用户 1 浏览了商品 1001，商品 1002 和商品 1003；搜索了“咖啡豆” 和“men's "shoes"”；点击了商品 1003；把商品 1001 和商品 1003 加入了购物车；从购物车移出了商品 1003；购买了商品 1001 和商品 1002（3 件）；退回了商品 1001 和商品 1002（2 件）；评价了商品 1001（5 分） 和商品 1002（4.5 分）；点赞了商品 1001；点踩了商品 1002；关注了话题“摄影”，用户“Ann” 和小组“胶片社”；分享了商品 1001；评论了商品 1001：“很好\“用\”” 和商品 1002；观看了商品 1003（37.5%） 和商品 1001（100%）；略过了商品 1002；屏蔽了商品 1003；看到了商品 1001（第 1 位）。"#);
+    insta::assert_snapshot!(en, @r#"User 1 viewed item 1001, item 1002 and item 1003; searched for "咖啡豆" and "men's \"shoes\""; clicked item 1003; added item 1001 and item 1003 to the cart; removed item 1003 from the cart; bought item 1001 and item 1002 (quantity 3); returned item 1001 and item 1002 (quantity 2); rated item 1001 (rating 5) and item 1002 (rating 4.5); liked item 1001; disliked item 1002; followed the topic "摄影", the user "Ann" and the group "胶片社"; shared item 1001; commented on item 1001: "很好“用”" and item 1002; watched item 1003 (37.5%) and item 1001 (100%); skipped item 1002; dismissed item 1003; was shown item 1001 (position 1)."#);
 }
 
 #[test]
@@ -56,6 +58,12 @@ fn errors_say_where() {
         "User 1 was shown item 1 (position 0).",
         "User 1 bought item 1 (quantity 4294967296).",
         "User 1 added item 1.",
+        "User 1 followed \"a\".",
+        "User 1 followed the user Ann.",
+        "User 1 commented on item 1: fine.",
+        "User 1 watched item 1.",
+        "User 1 watched item 1 (-5%).",
+        "User 1 watched item 1 (5e3%).",
     ];
     let errors: Vec<String> = cases.iter().map(|text| format!("{text:?} {}", at(text))).collect();
     insta::assert_snapshot!(errors.join("\n"), @r#"
@@ -68,11 +76,17 @@ fn errors_say_where() {
     "User 1 viewed item \"\\x\"." 21: a quote, `\` or `u{…}` after `\`
     "User 1 viewed item \"\\u{d800}\"." 21: a quote, `\` or `u{…}` after `\`
     "User 1 searched for shoes." 20: a quoted text
-    "User 1 rated item 1." 19: the rating or position
+    "User 1 rated item 1." 19: the rating, percentage or position
     "User 1 rated item 1 (rating five)." 28: a number
     "User 1 was shown item 1 (position 0)." 34: a number
     "User 1 bought item 1 (quantity 4294967296)." 31: a number
     "User 1 added item 1." 19: the end of the clause
+    "User 1 followed \"a\"." 16: the word for a topic, user or group
+    "User 1 followed the user Ann." 25: a quoted text
+    "User 1 commented on item 1: fine." 28: a quoted text
+    "User 1 watched item 1." 21: the rating, percentage or position
+    "User 1 watched item 1 (-5%)." 23: a number
+    "User 1 watched item 1 (5e3%)." 24: the end of the number
     "#);
 }
 
@@ -83,8 +97,10 @@ fn what_the_schema_refuses_is_refused() {
         assert!(matches!(error, Err(TextError::Schema(_))), "{text}: {error:?}");
     }
     let digits = "9".repeat(60);
-    let text = format!("User 1 rated item 1 (rating {digits}).");
-    assert!(matches!(parse_plain(&text, Locale::english()), Err(TextError::Schema(_))));
+    for text in ["rated item 1 (rating {})", "watched item 1 ({}%)"] {
+        let text = format!("User 1 {}.", text.replace("{}", &digits));
+        assert!(matches!(parse_plain(&text, Locale::english()), Err(TextError::Schema(_))));
+    }
 }
 
 /// Text made of what the templates and their escapes are made of.
@@ -127,6 +143,11 @@ fn hostile() -> impl Strategy<Value = String> {
             "没有任何行为",
             "did nothing",
             "（3 件）",
+            "：“",
+            ": \"",
+            "（37%）",
+            "话题",
+            "the user ",
             " (rating 5)",
             " to the cart",
             " 加入了购物车",
@@ -152,22 +173,32 @@ fn hostile_id() -> impl Strategy<Value = String> {
 
 fn action() -> impl Strategy<Value = Action> {
     let rating = any::<f32>().prop_filter_map("finite", |value| Rating::new(value.into()).ok());
-    (0..12u8, 0..3u32, any::<u32>(), rating, hostile()).prop_map(
-        |(kind, item, number, rating, text)| {
-            let item = ItemIndex(item);
+    let fraction = prop_oneof![0.0..3.0f32, 0.0..=f32::MAX]
+        .prop_filter_map("finite", |value| Fraction::new(value.into()).ok());
+    let target = prop::sample::select(FollowTarget::ALL.to_vec());
+    let numbers = (any::<u32>(), rating, fraction);
+    let kind = prop::sample::select(EventKind::ALL.to_vec());
+    (kind, 0..3u32, numbers, target, hostile()).prop_map(
+        |(kind, item, (number, rating, fraction), target, text)| {
+            let (item, text) = (ItemIndex(item), text.into());
             match kind {
-                0 => Action::View { item },
-                1 => Action::Search { query: text.into() },
-                2 => Action::Click { item },
-                3 => Action::AddToCart { item },
-                4 => Action::Purchase { item, quantity: number },
-                5 => Action::Rate { item, rating },
-                6 => Action::Like { item },
-                7 => Action::Follow { topic: text.into() },
-                8 => Action::Share { item },
-                9 => Action::Skip { item },
-                10 => Action::Dismiss { item },
-                _ => Action::Impression { item, position: number },
+                EventKind::View => Action::View { item },
+                EventKind::Search => Action::Search { query: text },
+                EventKind::Click => Action::Click { item },
+                EventKind::AddToCart => Action::AddToCart { item },
+                EventKind::RemoveFromCart => Action::RemoveFromCart { item },
+                EventKind::Purchase => Action::Purchase { item, quantity: number },
+                EventKind::Return => Action::Return { item, quantity: number },
+                EventKind::Rate => Action::Rate { item, rating },
+                EventKind::Like => Action::Like { item },
+                EventKind::Dislike => Action::Dislike { item },
+                EventKind::Follow => Action::Follow { target, name: text },
+                EventKind::Share => Action::Share { item },
+                EventKind::Comment => Action::Comment { item, text },
+                EventKind::Watch => Action::Watch { item, fraction },
+                EventKind::Skip => Action::Skip { item },
+                EventKind::Dismiss => Action::Dismiss { item },
+                EventKind::Impression => Action::Impression { item, position: number },
             }
         },
     )

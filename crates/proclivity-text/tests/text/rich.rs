@@ -19,8 +19,8 @@ fn every_kind_in_both_languages() {
     let options = RichOptions::default();
     let [zh, en] =
         locales().map(|locale| history_text(&every_kind(), &catalog(), locale, &options));
-    insta::assert_snapshot!(zh, @r#"浏览「35mm 胶片相机」。浏览「黑白胶卷」。浏览「手冲咖啡壶」。搜索“咖啡豆”。搜索“men's "shoes"”。点击「手冲咖啡壶」。加购「35mm 胶片相机」。加购「手冲咖啡壶」。购买「35mm 胶片相机」。购买「黑白胶卷」3 件。给「35mm 胶片相机」打 5 分。给「黑白胶卷」打 4.5 分。点赞「35mm 胶片相机」。关注“摄影”。分享「35mm 胶片相机」。略过「黑白胶卷」。屏蔽「手冲咖啡壶」。看到「35mm 胶片相机」。"#);
-    insta::assert_snapshot!(en, @r#"Viewed "35mm film camera". Viewed "Black-and-white film". Viewed "Pour-over kettle". Searched for '咖啡豆'. Searched for 'men’s "shoes"'. Clicked "Pour-over kettle". Added to cart "35mm film camera". Added to cart "Pour-over kettle". Bought "35mm film camera". Bought "Black-and-white film" ×3. Rated "35mm film camera" 5. Rated "Black-and-white film" 4.5. Liked "35mm film camera". Followed '摄影'. Shared "35mm film camera". Skipped "Black-and-white film". Dismissed "Pour-over kettle". Saw "35mm film camera"."#);
+    insta::assert_snapshot!(zh, @r#"浏览「35mm 胶片相机」。浏览「黑白胶卷」。浏览「手冲咖啡壶」。搜索“咖啡豆”。搜索“men's "shoes"”。点击「手冲咖啡壶」。加购「35mm 胶片相机」。加购「手冲咖啡壶」。移出购物车「手冲咖啡壶」。购买「35mm 胶片相机」。购买「黑白胶卷」3 件。退回「35mm 胶片相机」。退回「黑白胶卷」2 件。给「35mm 胶片相机」打 5 分。给「黑白胶卷」打 4.5 分。点赞「35mm 胶片相机」。点踩「黑白胶卷」。关注“摄影”。关注用户“Ann”。关注小组“胶片社”。分享「35mm 胶片相机」。评论「35mm 胶片相机」：“很好‘用’”。评论「黑白胶卷」。观看「手冲咖啡壶」的 38%。观看「35mm 胶片相机」的 100%。略过「黑白胶卷」。屏蔽「手冲咖啡壶」。看到「35mm 胶片相机」。"#);
+    insta::assert_snapshot!(en, @r#"Viewed "35mm film camera". Viewed "Black-and-white film". Viewed "Pour-over kettle". Searched for '咖啡豆'. Searched for 'men’s "shoes"'. Clicked "Pour-over kettle". Added to cart "35mm film camera". Added to cart "Pour-over kettle". Removed from cart "Pour-over kettle". Bought "35mm film camera". Bought "Black-and-white film" ×3. Returned "35mm film camera". Returned "Black-and-white film" ×2. Rated "35mm film camera" 5. Rated "Black-and-white film" 4.5. Liked "35mm film camera". Disliked "Black-and-white film". Followed '摄影'. Followed user 'Ann'. Followed group '胶片社'. Shared "35mm film camera". Commented on "35mm film camera": '很好“用”'. Commented on "Black-and-white film". Watched "Pour-over kettle" (38%). Watched "35mm film camera" (100%). Skipped "Black-and-white film". Dismissed "Pour-over kettle". Saw "35mm film camera"."#);
 }
 
 #[test]
@@ -38,7 +38,7 @@ fn a_history_is_its_newest_events_clauses() {
     for locale in locales() {
         for max_events in 0..=events.len() + 1 {
             for with_category in [false, true] {
-                let options = RichOptions { with_category, max_events };
+                let options = RichOptions { with_category, max_events, ..RichOptions::default() };
                 let newest = events.len().saturating_sub(max_events);
                 let clauses: String = events[newest..]
                     .iter()

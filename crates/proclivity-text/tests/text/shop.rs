@@ -1,7 +1,8 @@
 //! A small shop in two languages, and events in it.
 
 use proclivity_schema::{
-    Action, Catalog, Event, Item, ItemId, ItemIndex, ItemText, Language, Rating, UserIndex,
+    Action, Catalog, Event, FollowTarget, Fraction, Item, ItemId, ItemIndex, ItemText, Language,
+    Rating, UserIndex,
 };
 
 const ZH: Language = Language::CHINESE;
@@ -12,7 +13,7 @@ pub(crate) const B: ItemIndex = ItemIndex(1);
 pub(crate) const C: ItemIndex = ItemIndex(2);
 
 pub(crate) fn event(action: Action) -> Event {
-    Event { user: UserIndex(0), time: None, action }
+    Event::new(UserIndex(0), None, action)
 }
 
 pub(crate) fn text(
@@ -22,7 +23,7 @@ pub(crate) fn text(
     description: &str,
 ) -> ItemText {
     ItemText {
-        category: category.iter().map(|part| (*part).to_owned()).collect(),
+        categories: vec![category.iter().map(|part| (*part).to_owned()).collect()],
         description: description.to_owned(),
         ..ItemText::title(language, title)
     }
@@ -52,6 +53,7 @@ pub(crate) fn catalog() -> Catalog {
 /// Every kind, some of them more than once in a row.
 pub(crate) fn every_kind() -> Vec<Event> {
     let rating = |value| Rating::new(value).unwrap();
+    let follow = |target, name: &str| Action::Follow { target, name: name.into() };
     [
         Action::View { item: A },
         Action::View { item: B },
@@ -61,13 +63,23 @@ pub(crate) fn every_kind() -> Vec<Event> {
         Action::Click { item: C },
         Action::AddToCart { item: A },
         Action::AddToCart { item: C },
+        Action::RemoveFromCart { item: C },
         Action::Purchase { item: A, quantity: 1 },
         Action::Purchase { item: B, quantity: 3 },
+        Action::Return { item: A, quantity: 1 },
+        Action::Return { item: B, quantity: 2 },
         Action::Rate { item: A, rating: rating(5.0) },
         Action::Rate { item: B, rating: rating(4.5) },
         Action::Like { item: A },
-        Action::Follow { topic: "摄影".into() },
+        Action::Dislike { item: B },
+        follow(FollowTarget::Topic, "摄影"),
+        follow(FollowTarget::User, "Ann"),
+        follow(FollowTarget::Group, "胶片社"),
         Action::Share { item: A },
+        Action::Comment { item: A, text: "很好“用”".into() },
+        Action::Comment { item: B, text: "".into() },
+        Action::Watch { item: C, fraction: Fraction::new(0.375).unwrap() },
+        Action::Watch { item: A, fraction: Fraction::new(1.0).unwrap() },
         Action::Skip { item: B },
         Action::Dismiss { item: C },
         Action::Impression { item: A, position: 0 },
