@@ -16,7 +16,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::{Parser, ValueEnum};
-use proclivity::data::{Dataset, ItemSequences, Preset, load, sequences};
+use proclivity::data::{Dataset, ErrorPolicy, ItemSequences, Preset, load, sequences};
 use proclivity::encoder::{BertEncoder, ComputeDevice, embed_cached};
 use proclivity::eval::{Case, FullRankingConfig, Popularity, write_predictions};
 use proclivity::posterior::{Kernel, NextStep, NextStepConfig};
@@ -82,7 +82,7 @@ fn dataset(arguments: &Arguments) -> Result<Dataset, Box<dyn Error>> {
     if arguments.dataset == "sequences" {
         let events = arguments.events.as_deref().ok_or("sequences need --events FILE")?;
         let items = arguments.items.as_deref().ok_or("sequences need --items FILE")?;
-        return Ok(sequences(events, items)?);
+        return Ok(sequences(events, items, ErrorPolicy::Fail)?);
     }
     let preset: Preset = arguments.dataset.parse()?;
     let folder = arguments.data.as_deref().ok_or("a preset needs --data DIR")?;

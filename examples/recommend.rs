@@ -125,19 +125,19 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
 
 /// Every tag of the catalog as an interest of that name.
 fn tags(catalog: &Catalog) -> Vec<Interest> {
-    let names: BTreeSet<&String> =
-        catalog.items().iter().flat_map(|item| &item.text(&Language::ENGLISH).category).collect();
-    let interest = |name: &String| Interest {
-        id: name.clone(),
+    let texts = catalog.items().iter().map(|item| item.text(&Language::ENGLISH));
+    let names: BTreeSet<&str> = texts.flat_map(|text| text.category_parts()).collect();
+    let interest = |name: &str| Interest {
+        id: name.to_owned(),
         texts: vec![InterestText {
             language: Language::ENGLISH,
-            name: name.clone(),
+            name: name.to_owned(),
             words: String::new(),
         }],
     };
     match names.is_empty() {
         // A catalog without tags has one interest, whatever it is about.
-        true => vec![interest(&"Everything".to_owned())],
+        true => vec![interest("Everything")],
         false => names.into_iter().map(interest).collect(),
     }
 }

@@ -73,7 +73,8 @@ impl FromStr for Timestamp {
         let invalid = || SchemaError::InvalidTime { text: text.to_owned() };
         // A civil time has neither zone nor offset behind its date; jiff's failures are slow.
         let after_date = text.as_bytes().get(10..).unwrap_or_default();
-        let time = if after_date.iter().any(|byte| matches!(byte, b'Z' | b'z' | b'+' | b'-' | b'[')) {
+        let time = if after_date.iter().any(|byte| matches!(byte, b'Z' | b'z' | b'+' | b'-' | b'['))
+        {
             text.parse::<jiff::Timestamp>().map_err(|_| invalid())?
         } else {
             let civil = text.parse::<jiff::civil::DateTime>().map_err(|_| invalid())?;

@@ -60,13 +60,13 @@ pub(crate) enum Evidence {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct EvidenceWeights {
-    /// Views, clicks, carts, ratings; default 1.
+    /// Views, clicks, carts, ratings, comments, and the part of an item that was watched; default 1.
     pub view: f64,
     /// Purchases, likes and shares; default 2.
     pub purchase: f64,
-    /// Dismissals, as exposure without response; default 1.
+    /// Dismissals, dislikes and returns, as exposure without response; default 1.
     pub dismiss: f64,
-    /// Skips, as exposure without response; default 0.5.
+    /// Skips and removals from the cart, as exposure without response; default 0.5.
     pub skip: f64,
 }
 
@@ -78,15 +78,23 @@ impl Default for EvidenceWeights {
 
 impl EvidenceWeights {
     pub(crate) fn of(&self, action: &Action) -> Evidence {
+        if let Action::Watch { fraction, .. } = action {
+            return Evidence::For(self.view * f64::from(fraction.get().min(1.0)));
+        }
         match action.kind() {
-            EventKind::View | EventKind::Click | EventKind::AddToCart | EventKind::Rate => {
-                Evidence::For(self.view)
-            }
+            EventKind::View
+            | EventKind::Click
+            | EventKind::AddToCart
+            | EventKind::Rate
+            | EventKind::Comment
+            | EventKind::Watch => Evidence::For(self.view),
             EventKind::Purchase | EventKind::Like | EventKind::Share => {
                 Evidence::For(self.purchase)
             }
-            EventKind::Dismiss => Evidence::Against(self.dismiss),
-            EventKind::Skip => Evidence::Against(self.skip),
+            EventKind::Dismiss | EventKind::Dislike | EventKind::Return => {
+                Evidence::Against(self.dismiss)
+            }
+            EventKind::Skip | EventKind::RemoveFromCart => Evidence::Against(self.skip),
             EventKind::Search | EventKind::Follow | EventKind::Impression => Evidence::Nothing,
         }
     }

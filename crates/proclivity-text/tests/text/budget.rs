@@ -1,12 +1,9 @@
 //! Token budgets: met whatever the tokenizer does, with the events that are worth most.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
 
 use crate::shop::{A, B, C, catalog, event, every_kind, text};
-use proclivity_schema::{
-    Action, Catalog, Event, EventKind, Item, ItemIndex, Language, LogBuilder, UserIndex,
-};
+use proclivity_schema::{Action, Catalog, Event, EventKind, Item, ItemIndex, Language, LogBuilder};
 use proclivity_text::{
     BudgetConfig, Grouping, Locale, Order, Popularity, RichOptions, SpecialTokens, TextError,
     TokenBudget, event_text, history_text, informativeness,
@@ -255,87 +252,6 @@ proptest! {
 fn mini_lm() -> Tokenizer {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/all-MiniLM-L6-v2");
     Tokenizer::from_file(directory.join("tokenizer.json")).unwrap()
-}
-
-/// Histories of a catalog with titles as long as real ones.
-fn large(users: u32) -> (Catalog, Vec<Vec<Event>>) {
-    let words = ["camera", "vintage", "35mm", "leather", "steel", "kettle", "beans", "organic"];
-    let title = |item: usize| {
-        let word = |place: usize| words[(item / 8usize.pow(place as u32 % 4) + place) % 8];
-        (0..6).map(word).chain([item.to_string().as_str()]).collect::<Vec<_>>().join(" ")
-    };
-    let items = (0..20_000).map(|item| {
-        Item::new((item as u64).into(), vec![text(Language::ENGLISH, &title(item), &["Home"], "")])
-            .unwrap()
-    });
-    let history = |user: u32| {
-        let event = |place: u32| {
-            let item =
-                ItemIndex((user.wrapping_mul(2_654_435_761).wrapping_add(place * 7919)) % 20_000);
-            let action = match place % 4 {
-                0 => Action::View { item },
-                1 => Action::Search { query: words[place as usize % 8].into() },
-                2 => Action::Click { item },
-                _ => Action::Purchase { item, quantity: 1 },
-            };
-            Event::new(UserIndex(user), None, action)
-        };
-        (0..20).map(event).collect()
-    };
-    (Catalog::new(items.collect()).unwrap(), (0..users).map(history).collect())
-}
-
-#[test]
-#[ignore = "needs models/all-MiniLM-L6-v2/tokenizer.json, and measures: run in release"]
-fn at_least_half_as_fast_as_the_tokenizer_alone() {
-    let tokenizer = mini_lm();
-    let (catalog, histories) = large(20_000);
-    let histories: Vec<&[Event]> = histories.iter().map(Vec::as_slice).collect();
-    let mut alone = tokenizer.clone();
-    alone.with_truncation(None).unwrap();
-    alone.with_padding(None);
-    for max_tokens in [64, 128, 512] {
-        let mut best = [Duration::MAX; 2];
-        for _ in 0..3 {
-            // Nothing is remembered yet.
-            let mut budget = budget(tokenizer.clone(), max_tokens);
-            let options = RichOptions::default();
-            let start = Instant::now();
-            let fitted = budget.fit_all(&histories, &catalog, Locale::english(), &options).unwrap();
-            best[0] = best[0].min(start.elapsed());
-            assert!(fitted.iter().all(|fit| fit.tokens <= max_tokens && !fit.kept.is_empty()));
-            let texts: Vec<&str> = fitted.iter().map(|fitted| fitted.text.as_str()).collect();
-            let start = Instant::now();
-            for batch in texts.chunks(512) {
-                std::hint::black_box(alone.encode_batch_fast(batch.to_vec(), true).unwrap());
-            }
-            best[1] = best[1].min(start.elapsed());
-        }
-        let [ours, theirs] = best;
-        let ratio = theirs.as_secs_f64() / ours.as_secs_f64();
-        println!("{max_tokens} tokens: ours {ours:?}, alone {theirs:?}: {ratio:.2}");
-        assert!(ratio >= 0.5);
-    }
-}
-
-#[test]
-#[ignore = "measures: run in release"]
-fn verbalizing_takes_microseconds() {
-    let (catalog, histories) = large(50_000);
-    for locale in locales() {
-        let mut text = String::new();
-        let mut length = 0;
-        let start = Instant::now();
-        for history in &histories {
-            text.clear();
-            let options = RichOptions::default();
-            proclivity_text::history_text_into(&mut text, history, &catalog, locale, &options);
-            length += text.len();
-        }
-        let each = start.elapsed() / histories.len() as u32;
-        println!("{each:?} a history of 20 events, {} bytes", length / histories.len());
-        assert!(each.as_micros() < 60);
-    }
 }
 
 #[test]
