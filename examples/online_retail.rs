@@ -13,7 +13,7 @@ use clap::Parser;
 use proclivity::data::{
     Bots, Cleaning, CleaningStep, Dataset, ItemSequences, LogSplit, Preset, load,
 };
-use proclivity::schema::{EventKind, Log};
+use proclivity::schema::{EventKind, ItemId, Log};
 use proclivity::text::{Grouping, Locale, RichOptions, history_text};
 use proclivity_examples::tell;
 
@@ -44,7 +44,11 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     println!("{}", kinds(&dataset.log));
 
     println!("\n2. Clean");
+    // Postage, discounts, bank charges and the like have codes without a number.
+    let is_no_product = |id: &&ItemId| !id.as_str().starts_with(|c: char| c.is_ascii_digit());
+    let items = dataset.catalog.ids().iter().filter(is_no_product).cloned().collect();
     let cleaning = Cleaning::new([
+        CleaningStep::RemoveItems { items },
         CleaningStep::NormalizeText,
         CleaningStep::NetReturns,
         // Returns of what was bought before the log begins say nothing about interest.

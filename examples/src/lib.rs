@@ -2,6 +2,15 @@
 
 mod recovery;
 
+/// Runs the code of the guides.
+#[cfg(doctest)]
+mod guides {
+    #[doc = include_str!("../../docs/your-own-log.md")]
+    struct English;
+    #[doc = include_str!("../../docs/your-own-log.zh.md")]
+    struct Chinese;
+}
+
 use std::error::Error;
 use std::process::ExitCode;
 

@@ -66,6 +66,9 @@ fn bounds_kinds_and_ratings() {
     assert_eq!(left(&bounded), ["u a rate 20", "u a rate 30"]);
     let (kinds, _) = clean(rows, CleaningStep::Kinds { keep: vec![EventKind::Search] });
     assert_eq!(left(&kinds), ["u  search 40"]);
+    let items = vec!["a".to_owned().try_into().unwrap()];
+    let (without, _) = clean(rows, CleaningStep::RemoveItems { items });
+    assert_eq!(left(&without), ["u  search 40"]);
     let (rated, _) = clean(rows, CleaningStep::MinimumRating { rating: 3.0 });
     assert_eq!(left(&rated), ["u a view 10", "u a rate 30", "u  search 40"]);
 }

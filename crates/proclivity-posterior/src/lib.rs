@@ -10,6 +10,7 @@ mod likelihood;
 mod mixture;
 mod next_step;
 mod predictive;
+mod views;
 
 pub use belief::{InterestBelief, ShareInterval, SoftLabels, entropy, kl_divergence};
 pub use dirichlet::Dirichlet;
@@ -21,3 +22,4 @@ pub use likelihood::InterestLikelihood;
 pub use mixture::{LinearMixture, mixture_weights};
 pub use next_step::{NextStep, NextStepConfig};
 pub use predictive::Predictive;
+pub use views::fuse_views;

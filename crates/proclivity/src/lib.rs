@@ -7,6 +7,7 @@ mod learn;
 mod recommender;
 mod select;
 mod user;
+mod views;
 
 pub use config::{EvidenceWeights, RecommenderConfig};
 pub use error::ProclivityError;
@@ -15,6 +16,7 @@ pub use learn::{LearnConfig, Learned, LearningData, behaviour_text, first_occurr
 pub use recommender::{FitReport, Recommender, Source, TrainingData};
 pub use select::{item_counts, select_next_step};
 pub use user::UserState;
+pub use views::{ViewWeights, fuse_item_views};
 
 pub use proclivity_data as data;
 pub use proclivity_encoder as encoder;

@@ -4,9 +4,12 @@
 use ndarray::{Array2, array};
 use proclivity::data::{Dataset, Preset};
 use proclivity::posterior::Predictive;
-use proclivity::schema::{Action, Catalog, Interest, Item, ItemIndex, ItemText, Language};
+use proclivity::schema::{
+    Action, Catalog, Embedding, Interest, Item, ItemIndex, ItemText, Language,
+};
 use proclivity::{
-    ProclivityError, Recommender, RecommenderConfig, Source, TrainingData, UserState,
+    ProclivityError, Recommender, RecommenderConfig, Source, TrainingData, UserState, ViewWeights,
+    fuse_item_views,
 };
 
 fn catalog(items: usize) -> Catalog {
@@ -15,6 +18,35 @@ fn catalog(items: usize) -> Catalog {
         Item::new((n as u64).into(), vec![text]).unwrap()
     };
     Catalog::new((0..items).map(item).collect()).unwrap()
+}
+
+#[test]
+fn pictures_tell_apart_what_texts_do_not() {
+    let picture = |values: [f32; 2]| Embedding::new(values.to_vec()).unwrap();
+    let pictures = [Some(picture([1.0, 0.0])), Some(picture([0.0, 1.0])), None];
+    let catalog = catalog(3)
+        .map(|index, item| {
+            Ok(match pictures[index.get()].clone() {
+                Some(embedding) => item.with_image(embedding),
+                None => item,
+            })
+        })
+        .unwrap();
+    let texts = array![[1.0, 0.0], [1.0, 0.0], [1.0, 0.0]];
+    let weights = ViewWeights { image: 1.0, ..ViewWeights::default() };
+    let fused = fuse_item_views(texts.view(), &catalog, &weights).unwrap();
+    assert_eq!(fused.dim(), (3, 4), "no item has a sound");
+    assert!((fused.row(0).dot(&fused.row(1)) - 0.5).abs() < 1e-6);
+    assert!((fused.row(0).dot(&fused.row(2)) - 0.5_f32.sqrt()).abs() < 1e-6);
+    let mixed = catalog
+        .map(|index, item| {
+            Ok(if index.get() == 2 { item.with_image(Embedding::new(vec![1.0])?) } else { item })
+        })
+        .unwrap();
+    assert!(matches!(
+        fuse_item_views(texts.view(), &mixed, &weights),
+        Err(ProclivityError::Count { expected: 2, got: 1, .. })
+    ));
 }
 
 fn interests() -> Vec<Interest> {

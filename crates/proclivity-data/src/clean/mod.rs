@@ -7,9 +7,10 @@ mod returns;
 mod sessions;
 mod text;
 
+use std::collections::HashSet;
 use std::fmt;
 
-use proclivity_schema::{Action, Event, EventKind, Timestamp};
+use proclivity_schema::{Action, Event, EventKind, ItemId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::error::in_range;
@@ -52,6 +53,11 @@ pub enum CleaningStep {
     },
     /// Removes events about items without a title, of which a language model knows nothing.
     UnknownItems,
+    /// Removes events about these items: postage, discounts, test articles.
+    RemoveItems {
+        /// The items that go.
+        items: Vec<ItemId>,
+    },
     /// Removes ratings below a threshold; other events stay.
     MinimumRating {
         /// The lowest rating that stays.
@@ -190,6 +196,7 @@ impl CleaningStep {
             Self::TimeBounds { .. } => "time_bounds",
             Self::Kinds { .. } => "kinds",
             Self::UnknownItems => "unknown_items",
+            Self::RemoveItems { .. } => "remove_items",
             Self::MinimumRating { .. } => "minimum_rating",
             Self::Bots(_) => "bots",
             Self::NetReturns => "net_returns",
@@ -243,6 +250,13 @@ impl CleaningStep {
                     let title = |item| &catalog.item(item).texts()[0].title;
                     event.action.item().is_none_or(|item| title(item) != UNTITLED)
                 }),
+                Self::RemoveItems { items } => {
+                    let items: HashSet<&ItemId> = items.iter().collect();
+                    keep(whole, |event| {
+                        let id = event.action.item().map(|item| catalog.item(item).id());
+                        id.is_none_or(|id| !items.contains(id))
+                    })
+                }
                 Self::MinimumRating { rating } => keep(whole, |event| match event.action {
                     Action::Rate { rating: given, .. } => given.get() >= *rating,
                     _ => true,
