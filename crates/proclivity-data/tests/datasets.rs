@@ -161,4 +161,14 @@ fn the_real_files_load_with_the_counts_they_are_known_for() {
         let split = sequences.leave_one_out();
         assert_eq!(split.train_only_count(), 0, "{preset}");
     }
+    let tweets = load(Preset::MovieTweetings, &Path::new(&data).join("movietweetings")).unwrap();
+    assert_eq!((tweets.report.accepted(), tweets.log.user_count()), (100_000, 16_554));
+    assert_eq!(tweets.catalog.len(), 10_506);
+    let shop = load(Preset::OnlineRetail, &Path::new(&data).join("online-retail")).unwrap();
+    assert_eq!(shop.report.read(), 541_909);
+    // Every row without a customer, and no other.
+    assert_eq!(shop.report.reasons().into_iter().collect::<Vec<_>>(), [("empty_user", 135_080)]);
+    let returns =
+        shop.log.events().iter().filter(|event| matches!(event.action, Action::Return { .. }));
+    assert_eq!((shop.log.user_count(), returns.count()), (4_372, 8_872));
 }
