@@ -24,6 +24,8 @@ pub enum ErrorPolicy {
 pub(crate) struct Account {
     policy: ErrorPolicy,
     files: Vec<Arc<str>>,
+    /// Rows that are good, and the events or items in them.
+    good_rows: usize,
     good: usize,
     quarantined: Vec<QuarantinedRow>,
 }
@@ -35,7 +37,7 @@ impl Account {
             let valid = (0.0..=1.0).contains(&max_share);
             in_range("max_share", max_share, valid, "0 to 1")?;
         }
-        Ok(Self { policy, files: Vec::new(), good: 0, quarantined: Vec::new() })
+        Ok(Self { policy, files: Vec::new(), good_rows: 0, good: 0, quarantined: Vec::new() })
     }
 
     /// The rows that follow are of this file.
@@ -43,9 +45,10 @@ impl Account {
         self.files.push(Arc::clone(file));
     }
 
-    /// A row, or one of the events in a row, is good.
-    pub(crate) fn accept(&mut self) {
-        self.good += 1;
+    /// A row is good, and holds so many events or items.
+    pub(crate) fn accept(&mut self, count: usize) {
+        self.good_rows += 1;
+        self.good += count;
     }
 
     /// A row can't be used.
@@ -72,7 +75,8 @@ impl Account {
             quarantined: self.quarantined,
             untitled,
         };
-        let share = report.quarantined.len() as f64 / report.read().max(1) as f64;
+        let bad_rows = report.quarantined.len();
+        let share = bad_rows as f64 / (self.good_rows + bad_rows).max(1) as f64;
         match self.policy {
             ErrorPolicy::Quarantine { max_share } if share > max_share => {
                 Err(DataError::TooManyQuarantined { max_share, report: Box::new(report) })

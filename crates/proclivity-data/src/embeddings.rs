@@ -131,6 +131,9 @@ fn read_npy(input: Input<'_>) -> Result<(usize, usize, Vec<f32>), DataError> {
     let &[rows, embedding_dim] = array.shape() else {
         return Err(broken(format!("{} axes, expected 2", array.shape().len())));
     };
+    if embedding_dim == 0 {
+        return Err(broken("vectors of no numbers".to_owned()));
+    }
     if array.order() != npyz::Order::C {
         return Err(broken("columns first, expected rows first".to_owned()));
     }

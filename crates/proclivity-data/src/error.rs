@@ -18,14 +18,6 @@ pub enum DataError {
         /// What the system said.
         source: std::io::Error,
     },
-    /// A table whose bytes can't be read.
-    #[error("{file}: {source}")]
-    Csv {
-        /// The file.
-        file: String,
-        /// What the parser said.
-        source: csv::Error,
-    },
     /// An output that can't be written.
     #[error("can't write: {source}")]
     Write {
@@ -221,7 +213,7 @@ impl DataError {
     }
 }
 
-/// For writers of CSV; readers name their file in [`DataError::Csv`].
+/// For writers of CSV.
 impl From<csv::Error> for DataError {
     fn from(error: csv::Error) -> Self {
         Self::Write { source: error.into() }

@@ -70,7 +70,7 @@ impl EventReader {
     /// - [`DataError::MissingColumn`] and [`DataError::DuplicateColumn`] for a bad header,
     ///   [`DataError::UnknownZone`], [`DataError::UnknownEncoding`] and [`DataError::Separator`] for
     ///   a mapping or format that makes no sense;
-    /// - [`DataError::Io`], [`DataError::Csv`] and [`DataError::Parquet`] for a file that can't be
+    /// - [`DataError::Io`] and [`DataError::Parquet`] for a file that can't be
     ///   read at all.
     pub fn read_with<'i>(
         &self,
@@ -127,7 +127,10 @@ impl ReadRows for ReadEvents<'_, '_> {
         while rows.advance()? {
             let parsed = rows.check().and_then(|()| columns.event(rows, self.sink));
             match parsed {
-                Ok(event) => self.sink.push(event),
+                Ok(event) => {
+                    self.sink.push(event);
+                    self.sink.account.accept(1);
+                }
                 Err(fault) => self.sink.account.refuse(rows.quarantined(fault))?,
             }
         }
@@ -153,9 +156,9 @@ impl<'c> Sink<'c> {
         Ok(Self { account: Account::new(policy)?, builder: LogBuilder::new(), items })
     }
 
+    /// Adds an event; the account of its row is the caller's.
     pub(crate) fn push(&mut self, event: Event) {
         self.builder.push_event(event);
-        self.account.accept();
     }
 
     /// The index of a user, who is added when new.
@@ -167,7 +170,7 @@ impl<'c> Sink<'c> {
     pub(crate) fn item(
         &mut self,
         id: &str,
-        title: impl FnOnce() -> Result<Option<Box<str>>, Fault>,
+        title: Option<&str>,
         column: Option<usize>,
     ) -> Result<ItemIndex, Fault> {
         if id.is_empty() {
@@ -182,7 +185,7 @@ impl<'c> Sink<'c> {
                     titles.push(None);
                 }
                 if titles[place].is_none() {
-                    titles[place] = title()?;
+                    titles[place] = title.filter(|title| !title.is_empty()).map(Into::into);
                 }
                 Ok(ItemIndex(index))
             }

@@ -208,13 +208,8 @@ impl EventColumns {
             };
         }
         let id = if self.whole_number_ids { whole_number_id(&id) } else { &id };
-        let title = || match self.title {
-            Some(place) => row
-                .field(place)
-                .map(|title| if title.is_empty() { None } else { Some((&*title).into()) }),
-            None => Ok(None),
-        };
-        let item = sink.item(id, title, self.item)?;
+        let title = self.title.map(|place| row.text(place)).transpose()?;
+        let item = sink.item(id, title.as_deref(), self.item)?;
         Ok(match (kind, payload) {
             (EventKind::Purchase, Payload::Quantity { count: quantity, negative: false }) => {
                 Action::Purchase { item, quantity }

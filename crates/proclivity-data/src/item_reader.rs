@@ -109,7 +109,7 @@ impl ReadRows for ReadItems<'_> {
                     table.ids.intern(item.id().clone())?;
                     table.untitled += usize::from(item.texts()[0].title == UNTITLED);
                     table.items.push(item);
-                    table.account.accept();
+                    table.account.accept(1);
                 }
                 Err(fault) => table.account.refuse(rows.quarantined(fault))?,
             }
@@ -193,11 +193,8 @@ impl ItemColumns {
         let reason = if id.is_empty() { Reason::EmptyItem } else { Reason::InvalidItem };
         let id = ItemId::new(id).map_err(|_| (Some(self.id), reason))?;
         let title = self.title(mapping, row)?;
-        let description = self
-            .description
-            .iter()
-            .map(|&place| row.field(place))
-            .collect::<Result<Vec<_>, _>>()?;
+        let description =
+            self.description.iter().map(|&place| row.text(place)).collect::<Result<Vec<_>, _>>()?;
         let mut text = ItemText::title(mapping.language.clone(), title);
         text.description = joined(&description);
         for source in &self.categories {

@@ -45,7 +45,8 @@ pub struct NoiseReport {
 
 impl Noise {
     /// Writes all users' events in one stream, in order of time, with noise between them; no row
-    /// of the clean log is changed or lost.
+    /// of the clean log is lost. Whom a follow is about and details have no column and are left out;
+    /// an event without a time becomes a row that can't be read.
     ///
     /// Columns: `user_id,item_id,event,timestamp,value`, as
     /// [`read_event_csv`](crate::read_event_csv) reads them.

@@ -26,7 +26,9 @@ pub enum Reason {
     InvalidJson,
     /// A list or record where one value was expected.
     Nested,
-    /// A quote that swallowed line breaks and never closed where it should.
+    /// A whole number with more digits than can be told apart: write ids as text.
+    InexactNumber,
+    /// A quote that never closes, or not where a field ends.
     UnclosedQuote,
     /// No user.
     EmptyUser,
@@ -80,6 +82,9 @@ impl Reason {
             Self::InvalidEncoding => ("invalid_encoding", "not of the file's encoding"),
             Self::InvalidJson => ("invalid_json", "no JSON object"),
             Self::Nested => ("nested", "a list or record where one value was expected"),
+            Self::InexactNumber => {
+                ("inexact_number", "a number of more digits than can be told apart: ids are text")
+            }
             Self::UnclosedQuote => {
                 ("unclosed_quote", "a quote that doesn't close on its line or where a field ends")
             }
@@ -185,7 +190,8 @@ impl ReadReport {
         &self.files
     }
 
-    /// How many rows there were: the sum of the three kinds that there are.
+    /// How many rows there were: the sum of the three kinds that there are. Where a row holds several
+    /// events (sequences, impressions), each counts, and a bad row as one.
     pub fn read(&self) -> usize {
         self.accepted + self.duplicates + self.quarantined.len()
     }

@@ -7,7 +7,7 @@ use proclivity_data::{
     Bots, Cleaning, CleaningReport, CleaningStep, DataError, Dataset, EventMapping, EventReader,
     Format, Input,
 };
-use proclivity_schema::{Action, Event, EventKind, Item, ItemText, Language};
+use proclivity_schema::{Action, Event, EventDetails, EventKind, Item, ItemText, Language};
 use proptest::prelude::*;
 
 fn dataset(rows: &str) -> Dataset {
@@ -129,6 +129,16 @@ fn sessions_begin_after_a_pause_and_given_ones_stay() {
     let (again, report) =
         Cleaning::new([CleaningStep::Sessions { gap_seconds: 1 }]).run(dataset.clone()).unwrap();
     assert_eq!((again, report.steps[0].changed), (dataset, 0));
+    // A session of the log's own that is called 1 stays alone.
+    let mut own = self::dataset("u,a,view,0,\nu,a,view,10,\n");
+    let mut first = true;
+    own.log = own.log.filter_map(|event| {
+        let details = EventDetails { session: Some("1".into()), ..EventDetails::default() };
+        Some(if std::mem::take(&mut first) { event.with_details(details) } else { event })
+    });
+    let (own, _) = Cleaning::new([CleaningStep::Sessions { gap_seconds: 60 }]).run(own).unwrap();
+    let sessions: Vec<_> = own.log.events().iter().filter_map(Event::session).collect();
+    assert_eq!(sessions, ["1", "2"]);
 }
 
 #[test]
@@ -147,6 +157,30 @@ fn texts_come_into_one_form() {
     assert_eq!(clean.catalog.items()[0].texts()[0].title, "Tea's cup");
     assert_eq!(clean.log.events()[1].action, Action::Search { query: "tea & cup".into() });
     assert_eq!(report.steps[0].changed, 2);
+
+    // Nothing is left of such a title, which stays.
+    let mut blank = self::dataset("u,a,view,0,\n");
+    let texts = vec![ItemText::title(Language::ENGLISH, "&nbsp;")];
+    blank.catalog = blank.catalog.map(|_, item| item.with_texts(texts.clone())).unwrap();
+    let (clean, report) = Cleaning::new([CleaningStep::NormalizeText]).run(blank).unwrap();
+    assert_eq!(clean.catalog.items()[0].texts(), texts);
+    assert_eq!(report.steps[0].changed, 0);
+}
+
+#[test]
+fn odd_histories_take_time_in_proportion() {
+    // A quadratic step would not come back from these.
+    let doubles: String = (0..100_000).map(|n| format!("u,i{n},click,5,\n")).collect();
+    let (clean, _) = self::clean(&doubles, CleaningStep::NearDuplicates { seconds: 10 });
+    assert_eq!(clean.log.event_count(), 100_000);
+    let returns: String = (0..200_000).map(|n| format!("u,a,return,{n},1\n")).collect();
+    let (clean, _) = self::clean(&returns, CleaningStep::NetReturns);
+    assert_eq!(clean.log.event_count(), 200_000);
+    // A chain of users and items falls apart from its end, one after the other.
+    let chain: String =
+        (0..100_000).map(|n| format!("u{n},i{n},view,0,\nu{n},i{},view,1,\n", n + 1)).collect();
+    let (clean, _) = self::clean(&chain, CleaningStep::KCore { user: 2, item: 2 });
+    assert_eq!(clean.log.event_count(), 0);
 }
 
 #[test]

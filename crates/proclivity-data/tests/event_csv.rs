@@ -149,11 +149,25 @@ fn places_hold_under_line_ends_blank_lines_and_quoted_breaks() {
 
 #[test]
 fn a_quote_left_open_does_not_swallow_rows_into_a_query() {
-    let (log, report) = rows("u,1,view,5,\nu,,search,6,\"tea\nu,2,view,7,\nu,3,view,8,\n");
-    assert_eq!(log.event_count(), 1);
-    let row = &report.quarantined()[0];
-    assert_eq!((row.line, row.reason), (3, Reason::UnclosedQuote));
-    assert!(row.raw.ends_with("u,3,view,8,"));
+    let open = "u,1,view,5,\nu,,search,6,\"tea\nu,2,view,7,\nu,3,view,8,\n";
+    // A second stray quote closes the first one, so that quotes pair, and fields are five.
+    let paired = format!("{open}u,,search,9,\"cup\nu,4,view,10,\n");
+    for (csv, lines, accepted) in [(open, vec![3], 3), (&*paired, vec![3, 6], 4)] {
+        let (log, report) = rows(csv);
+        assert_eq!(log.event_count(), accepted, "its line alone is lost");
+        let bad: Vec<(u64, Reason)> =
+            report.quarantined().iter().map(|row| (row.line, row.reason)).collect();
+        let expected: Vec<_> = lines.iter().map(|&line| (line, Reason::UnclosedQuote)).collect();
+        assert_eq!(bad, expected);
+        assert_eq!(report.quarantined()[0].raw, "u,,search,6,\"tea");
+    }
+    // Long texts in quotes are texts, up to a thousand lines; beyond, both ends are left open.
+    for (breaks, bad) in [(999, 0), (1_000, 2)] {
+        let (_, report) =
+            rows(&format!("u,1,view,5,\nu,,search,6,\"tea{}\"\n", "\n".repeat(breaks)));
+        let unclosed = report.reasons().get("unclosed_quote").copied().unwrap_or_default();
+        assert_eq!(unclosed, bad, "{breaks}");
+    }
     // A lone quote inside of an unquoted field is text.
     let (_, report) = rows("u,,search,6,5\" pipe\n");
     assert_eq!(report.accepted(), 1);
@@ -236,8 +250,8 @@ fn the_report_and_the_sidecar_name_every_quarantined_row() {
         rows("u,1,view,5,\nu,9,view,5,\nu,8,view,5,\nu,,search,1,\"a\nb\nu,7,view,5,\n");
     assert_eq!(
         report.to_string(),
-        "4 rows read = 1 accepted + 0 duplicates + 3 quarantined\n  \
-         1 unclosed_quote: line 5\n  2 unknown_item: lines 3, 4"
+        "6 rows read = 1 accepted + 0 duplicates + 5 quarantined\n  1 field_count: line 6\n  \
+         1 unclosed_quote: line 5\n  3 unknown_item: lines 3, 4, 7"
     );
     let mut sidecar = Vec::new();
     report.write_quarantine(&mut sidecar).unwrap();
@@ -246,7 +260,7 @@ fn the_report_and_the_sidecar_name_every_quarantined_row() {
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
-    assert_eq!(lines.len(), 3);
+    assert_eq!(lines.len(), 5);
     assert_eq!(
         lines[0],
         serde_json::json!({
@@ -254,7 +268,7 @@ fn the_report_and_the_sidecar_name_every_quarantined_row() {
             "column": "item_id", "reason": "unknown_item", "raw": "u,9,view,5,",
         })
     );
-    assert_eq!(lines[2]["raw"], "u,,search,1,\"a\nb\nu,7,view,5,");
+    assert_eq!(lines[2]["raw"], "u,,search,1,\"a");
 }
 
 /// Hands out a byte at a time, so that nothing may rely on where reads end.
@@ -303,6 +317,29 @@ proptest! {
             let breaks = csv[..byte(row)].iter().filter(|&&b| b == b'\n').count();
             prop_assert_eq!(row.line as usize, breaks + 1);
         }
+    }
+
+    #[test]
+    fn whatever_a_writer_quotes_is_read_back(
+        queries in prop::collection::vec("[a\",\n\r éテ]{1,12}", 1..8),
+        crlf in any::<bool>(),
+    ) {
+        let end = if crlf { csv::Terminator::CRLF } else { csv::Terminator::Any(b'\n') };
+        let mut writer = csv::WriterBuilder::new().terminator(end).from_writer(Vec::new());
+        writer.write_record(["user_id", "item_id", "event", "timestamp", "value"]).unwrap();
+        let mut expected = Vec::new();
+        for (second, query) in queries.iter().enumerate() {
+            writer.write_record(["u", "", "search", &second.to_string(), query]).unwrap();
+            if !query.trim().is_empty() {
+                expected.push(query.trim().to_owned());
+            }
+        }
+        writer.write_record(["u", "1", "view", "99", ""]).unwrap();
+        let (log, report) = read(writer.into_inner().unwrap(), ANY).unwrap();
+        prop_assert_eq!(report.read(), queries.len() + 1);
+        let got: Vec<String> =
+            log.events().iter().filter_map(|event| event.action.text()).map(str::to_owned).collect();
+        prop_assert_eq!(got, expected);
     }
 
     #[test]

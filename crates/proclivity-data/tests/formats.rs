@@ -118,6 +118,7 @@ fn a_mapping_of_ones_own_reads_as_data() {
         r#"{"u":{"id":[1,[2]]},"sku":14850,"kind":"like","t":"01.01.2021 18:04"}"#,
         r#"{"u":{"id":{"x":1}},"sku":1,"kind":"like","t":"01.01.2021 18:05"}"#,
         r#"{"u":{"id":7},"sku":1,"kind":"buy","t":"01.01.2021 18:05","price":-3}"#,
+        r#"{"u":{"id":12345678901234567890123},"sku":1,"kind":"like","t":"01.01.2021 18:05"}"#,
         r#"["no", "object"]"#,
         r#"{"u":{"id":7},"sku":1,"#,
         r#"{"u":{"id":7},"kind":"abo","t":"01.01.2021 18:06","text":"x","whom":"cat"}"#,
@@ -145,10 +146,11 @@ fn a_mapping_of_ones_own_reads_as_data() {
     assert_eq!(
         dataset.report.reasons(),
         BTreeMap::from([
+            ("inexact_number", 1),
             ("invalid_json", 2),
             ("invalid_price", 1),
             ("invalid_time", 1),
-            ("nested", 1),
+            ("nested", 2),
             ("unknown_follow_target", 1),
         ])
     );

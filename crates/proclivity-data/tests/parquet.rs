@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use arrow_array::builder::{Float32Builder, ListBuilder, StringBuilder};
+use arrow_array::builder::{FixedSizeListBuilder, Float32Builder, ListBuilder, StringBuilder};
 use arrow_array::{
     ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray, StructArray,
     TimestampMicrosecondArray,
@@ -95,6 +95,32 @@ fn read_path(path: &std::path::Path) -> Dataset {
         .with_policy(ErrorPolicy::Quarantine { max_share: 1.0 })
         .read([Input::path(path)])
         .unwrap()
+}
+
+#[test]
+fn names_may_hold_dots_and_vectors_have_a_fixed_length() {
+    let mut vectors = FixedSizeListBuilder::new(Float32Builder::new(), 2);
+    vectors.values().append_slice(&[0.6, 0.8]);
+    vectors.append(true);
+    let bytes = written(vec![
+        ("user", Arc::new(StringArray::from(vec!["u"]))),
+        ("item.id", Arc::new(Int64Array::from(vec![7]))),
+        ("kind", Arc::new(StringArray::from(vec!["view"]))),
+        ("at", Arc::new(Int64Array::from(vec![5]))),
+        ("rating", Arc::new(Float64Array::from(vec![None]))),
+        ("vector", Arc::new(vectors.finish())),
+    ]);
+    let dataset = read(&bytes).unwrap();
+    assert_eq!(dataset.catalog.ids()[0].as_str(), "7");
+    let (_, report) = read_parquet_embeddings(
+        dataset.catalog,
+        Modality::Image,
+        Input::reader("x", &bytes[..]),
+        "item.id",
+        "vector",
+    )
+    .unwrap();
+    assert_eq!(report.attached, 1);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use proclivity_data::{Dataset, ErrorPolicy, Preset, load, load_with_policy};
+use proclivity_data::{DataError, Dataset, ErrorPolicy, Preset, load, load_with_policy};
 use proclivity_schema::{Action, EventKind};
 use tempfile::TempDir;
 
@@ -98,6 +98,10 @@ fn mind() {
     let behaviours = b"1\tU1\t11/11/2019 9:05:58 AM\tN1 N2\tN3-1 N2-0\n2\tU1\t11/12/2019 6:11:30 PM\tN1 N2\tN1-0\n\
         3\tU2\t11/12/2019 6:11:31 PM\t\tN1-1\n4\tU3\t11/12/2019 6:11:31 PM\t\tN1-2\n5\tU3\t11/12/2019 6:11:31 PM\t\tN9-1\n";
     let folder = folder(&[("news.tsv", news), ("behaviors.tsv", behaviours)]);
+    // Two bad rows of five, however many events the good ones hold.
+    let strict = ErrorPolicy::Quarantine { max_share: 0.3 };
+    let refused = load_with_policy(Preset::Mind, folder.path(), strict);
+    assert!(matches!(refused, Err(DataError::TooManyQuarantined { .. })));
     let policy = ErrorPolicy::Quarantine { max_share: 0.5 };
     let dataset = load_with_policy(Preset::Mind, folder.path(), policy).unwrap();
     let history = dataset.log.history(dataset.log.user("U1").unwrap());

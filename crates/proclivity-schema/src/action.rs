@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{Fraction, ItemIndex, Rating, SchemaError};
 
 /// What a user did, with what belongs to that kind of deed and no more.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 #[expect(missing_docs, reason = "the fields are named for what they are")]
@@ -143,20 +143,6 @@ impl Action {
             | Self::Comment { text, .. } => Some(text),
             _ => None,
         }
-    }
-
-    /// All that the action says, in a form that can be hashed: equal exactly where actions are.
-    pub(crate) fn identity(&self) -> (EventKind, Option<ItemIndex>, u32, &str) {
-        let number = match self {
-            Self::Purchase { quantity, .. } | Self::Return { quantity, .. } => *quantity,
-            Self::Impression { position, .. } => *position,
-            // Adding 0 makes −0 the 0 that it equals.
-            Self::Rate { rating, .. } => (rating.get() + 0.0).to_bits(),
-            Self::Watch { fraction, .. } => (fraction.get() + 0.0).to_bits(),
-            Self::Follow { target, .. } => *target as u32,
-            _ => 0,
-        };
-        (self.kind(), self.item(), number, self.text().unwrap_or_default())
     }
 }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{Action, Price, Timestamp, UserIndex};
 
 /// One deed of one user. Logs without timestamps (a mere order) have `time: None`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Event {
@@ -47,7 +47,7 @@ impl Event {
 }
 
 /// The circumstances of an event, as far as the log tells them.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct EventDetails {

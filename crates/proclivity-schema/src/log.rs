@@ -3,9 +3,7 @@
 use hashbrown::HashSet;
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    Action, Event, EventDetails, Interner, SchemaError, SchemaVersion, Timestamp, UserId, UserIndex,
-};
+use crate::{Action, Event, Interner, SchemaError, SchemaVersion, Timestamp, UserId, UserIndex};
 
 /// Events grouped by user and ordered by time; within equal or missing times in the order they
 /// were pushed. Item indices refer to the catalog that the log was built against.
@@ -244,9 +242,7 @@ impl LogBuilder {
                 continue;
             }
             seen.clear();
-            first.extend(run.iter().map(|event| {
-                seen.insert((event.action.identity(), details_identity(event.details.as_deref())))
-            }));
+            first.extend(run.iter().map(|event| seen.insert(event)));
         }
         drop(seen);
         let mut first = first.into_iter();
@@ -274,13 +270,4 @@ impl LogBuilder {
         }
         Log { users, events, offsets }
     }
-}
-
-/// All that details say, in a form that can be hashed: equal exactly where details are.
-fn details_identity(details: Option<&EventDetails>) -> impl std::hash::Hash + Eq + use<'_> {
-    details.map(|details| {
-        let EventDetails { session, domain, value, context } = details;
-        let value = value.as_ref().map(|value| (value.amount().to_bits(), value.currency()));
-        (session, domain, value, context)
-    })
 }

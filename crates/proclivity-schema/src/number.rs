@@ -1,5 +1,7 @@
 //! Numbers with a range: ratings and fractions.
 
+use std::hash::{Hash, Hasher};
+
 use serde::{Deserialize, Serialize};
 
 use crate::SchemaError;
@@ -18,7 +20,8 @@ impl Rating {
     pub fn new(value: f64) -> Result<Self, SchemaError> {
         let rating = value as f32;
         if rating.is_finite() {
-            Ok(Self(rating))
+            // Adding 0 makes −0 the 0 that it equals.
+            Ok(Self(rating + 0.0))
         } else {
             Err(SchemaError::InvalidRating { value })
         }
@@ -44,7 +47,7 @@ impl Fraction {
     pub fn new(value: f64) -> Result<Self, SchemaError> {
         let fraction = value as f32;
         if fraction.is_finite() && fraction >= 0.0 {
-            Ok(Self(fraction))
+            Ok(Self(fraction + 0.0))
         } else {
             Err(SchemaError::InvalidFraction { value })
         }
@@ -58,6 +61,15 @@ impl Fraction {
 
 macro_rules! checked_f32 {
     ($name:ident) => {
+        // Neither NaN nor −0 is among the values, so that equal ones have equal bits.
+        impl Eq for $name {}
+
+        impl Hash for $name {
+            fn hash<H: Hasher>(&self, state: &mut H) {
+                self.0.to_bits().hash(state);
+            }
+        }
+
         impl TryFrom<f32> for $name {
             type Error = SchemaError;
             fn try_from(value: f32) -> Result<Self, SchemaError> {

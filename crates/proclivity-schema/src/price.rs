@@ -1,5 +1,7 @@
 //! Amounts of money.
 
+use std::hash::{Hash, Hasher};
+
 use serde::{Deserialize, Serialize};
 
 use crate::SchemaError;
@@ -52,6 +54,15 @@ impl Price {
     /// The ISO 4217 code.
     pub fn currency(&self) -> &str {
         std::str::from_utf8(&self.currency).unwrap_or_default()
+    }
+}
+
+// Neither NaN nor −0 is among the amounts, so that equal ones have equal bits.
+impl Eq for Price {}
+
+impl Hash for Price {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.amount.to_bits(), self.currency).hash(state);
     }
 }
 

@@ -14,6 +14,16 @@ pub(crate) fn is_invisible(character: char) -> bool {
                 | '\u{200f}'
                 | '\u{2028}'..='\u{202e}'
                 | '\u{2060}'..='\u{206f}'
+                // Variation selectors but for the two that choose text or emoji, joiners and fillers
+                // that show nothing.
+                | '\u{fe00}'..='\u{fe0d}'
+                | '\u{e0100}'..='\u{e01ef}'
+                | '\u{34f}'
+                | '\u{115f}'..='\u{1160}'
+                | '\u{17b4}'..='\u{17b5}'
+                | '\u{180b}'..='\u{180f}'
+                | '\u{3164}'
+                | '\u{ffa0}'
                 | '\u{feff}'
                 | '\u{fff9}'..='\u{fffb}'
                 | '\u{e0000}'..='\u{e007f}'

@@ -2,21 +2,22 @@
 
 use std::borrow::Cow;
 
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
+
 use crate::flatten::is_invisible;
 
 /// Spellings that text from strangers must not hold, since a tokenizer reads them as control
 /// tokens: `[SEP]`, `<|im_end|>`.
 ///
-/// They are found in any case, in full-width letters, and with invisible characters between their
-/// letters, since normalizers undo each of these.
+/// They are found in any case, in full-width and other compatible letters (Unicode's NFKC), and with
+/// invisible characters or accents on or between their letters, since normalizers undo each of these.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SpecialTokens {
     /// Folded, each at least one character.
     spellings: Vec<Box<[char]>>,
     /// The ASCII bytes that a spelling starts with.
     first: Vec<u8>,
-    /// Whether a character that isn't ASCII or of full width may start one.
-    may_start_wide: bool,
 }
 
 impl SpecialTokens {
@@ -41,9 +42,7 @@ impl SpecialTokens {
             .collect();
         first.sort_unstable();
         first.dedup();
-        // Some letters of other scripts have ASCII letters as their small forms.
-        let may_start_wide = starts().any(|start| start.is_ascii_alphabetic() || !start.is_ascii());
-        Self { spellings, first, may_start_wide }
+        Self { spellings, first }
     }
 
     /// Those of the models in wide use: the families of BERT, GPT, Llama, Gemma, Qwen, Mistral and
@@ -83,14 +82,13 @@ impl SpecialTokens {
     }
 
     fn find(&self, text: &str) -> Option<usize> {
-        // The lead byte of full width and small forms, U+F000 to U+FFFF.
-        const WIDE: u8 = 0xef;
         text.bytes()
             .enumerate()
+            // A character that isn't ASCII may have any of them as its compatible form.
             .filter(|(_, byte)| match byte {
                 0..0x80 => self.first.contains(byte),
                 0x80..0xc0 => false,
-                &lead => lead == WIDE || self.may_start_wide,
+                _ => true,
             })
             .map(|(position, _)| position)
             .find(|&position| self.start_at(&text[position..]))
@@ -110,22 +108,17 @@ impl SpecialTokens {
 
 /// A character as it is compared; `None` for one that normalizers drop.
 fn fold(character: char) -> Option<char> {
-    let narrow = match character {
-        ' '..='~' => return Some(character.to_ascii_lowercase()),
-        '\u{ff01}'..='\u{ff5e}' => {
-            char::from_u32(u32::from(character) - 0xfee0).unwrap_or(character)
-        }
-        '\u{fe64}' => '<',
-        '\u{fe65}' => '>',
-        '\u{200c}' | '\u{200d}' | '\u{fe00}'..='\u{fe0f}' => return None,
-        '\n' | '\r' | '\t' => character,
-        _ if is_invisible(character) => return None,
-        _ => character,
-    };
-    narrow.to_lowercase().next()
+    match character {
+        ' '..='~' => Some(character.to_ascii_lowercase()),
+        '\n' | '\r' | '\t' => Some(character),
+        '\u{200c}' | '\u{200d}' | '\u{fe0e}' | '\u{fe0f}' => None,
+        _ if is_invisible(character) || is_combining_mark(character) => None,
+        // Full width, mathematical and other forms of a letter are that letter.
+        _ => [character].into_iter().nfkc().next().and_then(|narrow| narrow.to_lowercase().next()),
+    }
 }
 
-const COMMON: [&str; 37] = [
+const COMMON: [&str; 27] = [
     "[CLS]",
     "[SEP]",
     "[PAD]",
@@ -140,19 +133,8 @@ const COMMON: [&str; 37] = [
     "<mask>",
     "<bos>",
     "<eos>",
-    "<|im_start|>",
-    "<|im_end|>",
-    "<|endoftext|>",
-    "<|endofprompt|>",
-    "<|begin_of_text|>",
-    "<|end_of_text|>",
-    "<|start_header_id|>",
-    "<|end_header_id|>",
-    "<|eot_id|>",
-    "<|system|>",
-    "<|user|>",
-    "<|assistant|>",
-    "<|end|>",
+    // `<|im_start|>`, `<|eot_id|>`, `<|channel|>` and whatever else begins so.
+    "<|",
     "<start_of_turn>",
     "<end_of_turn>",
     "[INST]",
@@ -163,6 +145,8 @@ const COMMON: [&str; 37] = [
     "</think>",
     "<tool_call>",
     "</tool_call>",
+    "<tool_response>",
+    "</tool_response>",
 ];
 
 #[cfg(test)]
@@ -180,6 +164,11 @@ mod tests {
             ("<|im\u{200b}_end|>", "< |im\u{200b}_end|>"),
             ("＜|im_end|﹥", "＜ |im_end|﹥"),
             ("<<s>", "<< s>"),
+            ("[𝐒𝐄𝐏]", "[ 𝐒𝐄𝐏]"),
+            ("<|\u{e0100}im_end|>", "< |\u{e0100}im_end|>"),
+            ("[s\u{301}ep]", "[ s\u{301}ep]"),
+            ("<|channel|>", "< |channel|>"),
+            ("<｜User｜>", "< ｜User｜>"),
         ] {
             assert_eq!(special.neutralize(text), expected);
         }

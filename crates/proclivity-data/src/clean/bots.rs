@@ -16,9 +16,11 @@ pub(super) fn is_bot(history: &[Event], bots: &Bots) -> bool {
 
 /// Whether any hour holds more events than that: times are in order.
 fn is_too_fast(times: &[i64], events_per_hour: usize) -> bool {
-    times.windows(events_per_hour + 1).any(|window| match (window.first(), window.last()) {
-        (Some(first), Some(last)) => last - first < HOUR,
-        _ => false,
+    times.windows(events_per_hour.saturating_add(1)).any(|window| {
+        match (window.first(), window.last()) {
+            (Some(first), Some(last)) => last - first < HOUR,
+            _ => false,
+        }
     })
 }
 

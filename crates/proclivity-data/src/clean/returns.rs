@@ -1,45 +1,49 @@
 //! Returns netted against the purchases they undo.
 
-use proclivity_schema::{Action, Event};
+use std::collections::{BTreeSet, HashMap};
+
+use proclivity_schema::{Action, Event, ItemIndex};
 
 /// The history with each return taken off the latest earlier purchases of its item, and how many
 /// events are left of which a part was taken.
-pub(super) fn net(history: Vec<Event>) -> (Vec<Event>, usize) {
-    let mut kept: Vec<Event> = Vec::with_capacity(history.len());
-    let mut reduced = vec![];
-    for mut event in history {
-        if let Action::Return { item, quantity } = &mut event.action {
-            let whole = *quantity;
-            for place in (0..kept.len()).rev() {
-                if *quantity == 0 {
-                    break;
-                }
-                let Action::Purchase { item: bought, quantity: left } = &mut kept[place].action
-                else {
-                    continue;
-                };
-                if *bought == *item && *left > 0 {
-                    let taken = (*left).min(*quantity);
-                    *left -= taken;
-                    *quantity -= taken;
-                    reduced.push(place);
-                }
+pub(super) fn net(mut history: Vec<Event>) -> (Vec<Event>, usize) {
+    // Places of purchases of which something is left, by item.
+    let mut open: HashMap<ItemIndex, Vec<usize>> = HashMap::new();
+    let mut reduced = BTreeSet::new();
+    for place in 0..history.len() {
+        let (item, mut left) = match history[place].action {
+            Action::Purchase { item, quantity } if quantity > 0 => {
+                open.entry(item).or_default().push(place);
+                continue;
             }
-            if *quantity > 0 && *quantity < whole {
-                reduced.push(kept.len());
+            Action::Return { item, quantity } => (item, quantity),
+            _ => continue,
+        };
+        let purchases = open.entry(item).or_default();
+        while left > 0
+            && let Some(&bought) = purchases.last()
+            && let Action::Purchase { quantity, .. } = &mut history[bought].action
+        {
+            let taken = left.min(*quantity);
+            *quantity -= taken;
+            left -= taken;
+            reduced.extend([bought, place]);
+            if *quantity == 0 {
+                purchases.pop();
             }
         }
-        kept.push(event);
+        history[place].action = Action::Return { item, quantity: left };
     }
-    reduced.sort_unstable();
-    reduced.dedup();
-    let is_left = |event: &Event| {
+    let is_left = |place: usize| {
         !matches!(
-            event.action,
+            history[place].action,
             Action::Purchase { quantity: 0, .. } | Action::Return { quantity: 0, .. }
         )
     };
-    let reduced = reduced.into_iter().filter(|&place| is_left(&kept[place])).count();
-    kept.retain(is_left);
-    (kept, reduced)
+    let changed = reduced.iter().filter(|&&place| is_left(place)).count();
+    let gone: Vec<bool> =
+        (0..history.len()).map(|place| reduced.contains(&place) && !is_left(place)).collect();
+    let mut gone = gone.into_iter();
+    history.retain(|_| gone.next() != Some(true));
+    (history, changed)
 }

@@ -13,13 +13,17 @@ pub(super) fn normalize_catalog(
     let catalog = catalog.map(|_, item| {
         let mut texts = item.texts().to_vec();
         for text in &mut texts {
-            // A title of nothing but white space in NFKC was blank before.
-            for part in [&mut text.title, &mut text.description] {
-                *part = normalized(part);
+            // A title of nothing but `&nbsp;` stays: an item can't be without.
+            let title = normalized(&text.title);
+            if !title.is_empty() {
+                text.title = title;
             }
-            for part in text.categories.iter_mut().flatten() {
-                *part = normalized(part);
+            text.description = normalized(&text.description);
+            for path in &mut text.categories {
+                *path = path.iter().map(|part| normalized(part)).collect();
+                path.retain(|part| !part.is_empty());
             }
+            text.categories.retain(|path| !path.is_empty());
         }
         if texts == item.texts() {
             return Ok(item);

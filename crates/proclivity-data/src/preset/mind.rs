@@ -74,7 +74,9 @@ impl ReadRows for ReadBehaviours<'_, '_> {
                     let user = history.first().or(shown.first()).map(|event| event.user);
                     let is_first = user.is_some_and(|user| users_seen.insert(user));
                     let history = history.into_iter().filter(|_| is_first);
-                    history.chain(shown).for_each(|event| self.sink.push(event));
+                    let events: Vec<Event> = history.chain(shown).collect();
+                    self.sink.account.accept(events.len());
+                    events.into_iter().for_each(|event| self.sink.push(event));
                 }
                 Err(fault) => self.sink.account.refuse(rows.quarantined(fault))?,
             }
@@ -95,7 +97,7 @@ fn visit(
         return Err((Some(user), Reason::EmptyUser));
     }
     let when = parser.parse(&row.field(time)?).map_err(|reason| (Some(time), reason))?;
-    let mut item = |id: &str, column| sink.item(id, || Ok(None), Some(column));
+    let mut item = |id: &str, column| sink.item(id, None, Some(column));
     let clicked = row
         .field(history)?
         .split_whitespace()

@@ -71,6 +71,7 @@ pub(super) fn read(
         let user = sink
             .user(user, None)
             .map_err(|(_, reason)| DataError::Row { row: Box::new(quarantined(&lines, reason)) })?;
+        sink.account.accept(line_items.len());
         for &item in &line_items {
             sink.push(Event::new(user, None, Action::View { item }));
         }
@@ -93,7 +94,7 @@ fn parse<'l>(
         return Err((None, Reason::InvalidUser));
     }
     for id in words {
-        items.push(sink.item(id, || Ok(None), None)?);
+        items.push(sink.item(id, None, None)?);
     }
     if items.is_empty() { Err((None, Reason::EmptyItem)) } else { Ok(user) }
 }

@@ -1,10 +1,10 @@
 //! Separated text, row by row with the exact place and bytes of each.
 
 use std::borrow::Cow;
-use std::io::Read;
+use std::io::BufRead;
 use std::sync::Arc;
 
-use csv::{ByteRecord, ReaderBuilder};
+use csv_core::{ReadRecordResult, ReaderBuilder, Terminator};
 
 use super::{Decoder, Fault, Place, Rows, without_line_end};
 use crate::{DataError, Reason};
@@ -19,20 +19,45 @@ pub(super) struct Layout {
     pub(super) quotes: bool,
 }
 
+/// Over more lines no quoted field goes: a quote is open by mistake then.
+const MOST_LINES: u64 = 1_000;
+/// Nor over more bytes, unless they are on one line.
+const MOST_BYTES: usize = 1 << 20;
+
 /// What RecBole's atomic files put behind a column's name.
 const TYPES: [&str; 4] = [":token", ":token_seq", ":float", ":float_seq"];
 
 /// A table whose header has been read.
+///
+/// A row is a line, and more lines where a quoted field goes over them. A quote that never closes,
+/// or closes in the middle of a field on a later line, is open by mistake: its line alone is a bad
+/// row, and the next line is a row again, so that one quote can't swallow others' rows.
 pub(super) struct CsvRows<R> {
     file: Arc<str>,
-    reader: csv::Reader<Tee<R>>,
+    reader: R,
     layout: Layout,
+    separator: u8,
     decoder: Decoder,
+    parser: csv_core::Reader,
     header: Vec<String>,
-    record: ByteRecord,
+    /// This row, then what was read ahead of the next.
+    buffer: Vec<u8>,
+    /// Where this row ends in the buffer, with its line end.
+    end: usize,
+    /// The row's line, from 1, and how many lines it has.
+    line: u64,
+    lines: u64,
+    /// The row's first byte in the file.
+    byte: u64,
+    has_unclosed_quote: bool,
+    /// The fields' texts where quotes were resolved, else the row itself has them.
+    text: Vec<u8>,
+    is_resolved: bool,
+    /// Start and end of each field.
+    fields: Vec<(usize, usize)>,
 }
 
-impl<R: Read> CsvRows<R> {
+impl<R: BufRead> CsvRows<R> {
     /// Reads the header unless the columns' names are given; names are trimmed.
     pub(super) fn new(
         reader: R,
@@ -45,57 +70,162 @@ impl<R: Read> CsvRows<R> {
             .ok()
             .filter(|byte| byte.is_ascii() && !matches!(byte, b'\n' | b'\r' | b'"'))
             .ok_or(DataError::Separator { separator: layout.separator })?;
-        let reader = ReaderBuilder::new()
-            .has_headers(false)
-            .flexible(true)
-            .delimiter(separator)
-            .quoting(layout.quotes)
-            .buffer_capacity(1 << 16)
-            .from_reader(Tee::new(reader));
-        let record = ByteRecord::new();
-        let mut rows = Self { file, reader, layout, decoder, header: Vec::new(), record };
+        // The row's own line end is taken off, so that a break is one of a quoted field.
+        let parser =
+            ReaderBuilder::new().delimiter(separator).terminator(Terminator::Any(b'\n')).build();
+        let mut rows = Self {
+            file,
+            reader,
+            layout,
+            separator,
+            decoder,
+            parser,
+            header: Vec::new(),
+            buffer: Vec::new(),
+            end: 0,
+            line: 1,
+            lines: 0,
+            byte: 0,
+            has_unclosed_quote: false,
+            text: Vec::new(),
+            is_resolved: false,
+            fields: Vec::new(),
+        };
         if let Some(columns) = columns {
             rows.header = columns.to_vec();
-        } else {
-            rows.advance()?;
-            let name = |name: &[u8]| {
-                let name = decoder.lossy(name);
-                // The parser takes a byte order mark away unless it comes in pieces.
-                let name = name.trim_start_matches('\u{feff}').trim();
+        } else if rows.advance()? {
+            let names = rows.fields.iter().map(|&(start, end)| {
+                let name = decoder.lossy(&rows.source()[start..end]);
+                let name = name.trim();
                 TYPES.iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name).to_owned()
-            };
-            rows.header = rows.record.iter().map(name).collect();
+            });
+            rows.header = names.collect();
         }
         Ok(rows)
     }
 
-    /// The bytes from where the row before ended: the rest of its line end, blank lines, the row.
-    fn bytes(&self) -> &[u8] {
-        let start = self.record.position().map_or(0, csv::Position::byte);
-        let end = self.reader.position().byte();
-        self.reader.get_ref().bytes(start, end)
+    /// What the fields' places are counted in.
+    fn source(&self) -> &[u8] {
+        if self.is_resolved { &self.text } else { &self.buffer }
     }
 
-    /// How many bytes stand before the row itself.
-    fn leading(&self) -> usize {
-        let bytes = self.bytes();
-        bytes.iter().position(|byte| !matches!(byte, b'\r' | b'\n')).unwrap_or(bytes.len())
+    fn row(&self) -> &[u8] {
+        without_line_end(&self.buffer[..self.end])
     }
 
-    /// Whether the row goes over several lines though its quotes don't pair: the line breaks
-    /// within it are no text then.
-    fn has_unclosed_quote(&self) -> bool {
-        let start = self.record.position().map_or(0, csv::Position::line);
-        if !self.layout.quotes || self.reader.position().line() <= start + 1 {
-            return false;
+    /// Where the line that begins at `start` ends, read if it isn't yet; `start` at the end of file.
+    fn line_end(&mut self, start: usize) -> Result<usize, DataError> {
+        if let Some(length) = memchr::memchr(b'\n', &self.buffer[start..]) {
+            return Ok(start + length + 1);
         }
-        let row = without_line_end(&self.bytes()[self.leading()..]);
-        let quotes = row.iter().filter(|&&byte| byte == b'"').count();
-        row.contains(&b'\n') && quotes % 2 == 1
+        self.reader
+            .read_until(b'\n', &mut self.buffer)
+            .map_err(|source| DataError::Io { path: self.file.as_ref().into(), source })?;
+        Ok(self.buffer.len())
+    }
+
+    /// Finds where the row that begins the buffer ends; its first line is read.
+    fn find_end(&mut self, first_line: usize) -> Result<(), DataError> {
+        (self.end, self.lines, self.has_unclosed_quote) = (first_line, 1, false);
+        let mut state = QuoteState::FieldStart;
+        let mut scanned = 0;
+        let mut end = first_line;
+        loop {
+            // A line without its end: an open field goes on over the break.
+            let line = without_line_end(&self.buffer[scanned..end]);
+            let is_first = scanned == 0;
+            state = state.after(line, self.separator, is_first);
+            match state {
+                QuoteState::Quoted => {}
+                QuoteState::Broken => break,
+                _ => {
+                    self.end = end;
+                    return Ok(());
+                }
+            }
+            scanned = end;
+            if self.lines == MOST_LINES || end > MOST_BYTES.max(first_line) {
+                break;
+            }
+            end = self.line_end(scanned)?;
+            if end == scanned {
+                break;
+            }
+            self.lines += 1;
+        }
+        (self.lines, self.has_unclosed_quote) = (1, true);
+        Ok(())
+    }
+
+    /// Finds the fields of this row.
+    fn split(&mut self) {
+        self.fields.clear();
+        let row = without_line_end(&self.buffer[..self.end]);
+        self.is_resolved = self.layout.quotes && memchr::memchr(b'"', row).is_some();
+        if !self.is_resolved {
+            let mut start = 0;
+            for end in memchr::memchr_iter(self.separator, row) {
+                self.fields.push((start, end));
+                start = end + 1;
+            }
+            self.fields.push((start, row.len()));
+            return;
+        }
+        // Resolving quotes only makes a row shorter, and it has at most a field for each byte and one.
+        self.text.resize(row.len(), 0);
+        let mut ends = vec![0; row.len() + 1];
+        self.parser.reset();
+        let (first, read, written, mut count) =
+            self.parser.read_record(row, &mut self.text, &mut ends);
+        if !matches!(first, ReadRecordResult::Record) {
+            let (.., more) = self.parser.read_record(
+                &row[read..],
+                &mut self.text[written..],
+                &mut ends[count..],
+            );
+            count += more;
+        }
+        if !matches!(first, ReadRecordResult::Record) && count < ends.len() {
+            let (.., more) = self.parser.read_record(&[], &mut [], &mut ends[count..]);
+            count += more;
+        }
+        let starts = [0].into_iter().chain(ends.iter().copied());
+        self.fields.extend(starts.zip(ends.iter().copied()).take(count));
     }
 }
 
-impl<R: Read> Rows for CsvRows<R> {
+/// Where in a row a scan for quotes stands.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum QuoteState {
+    FieldStart,
+    Unquoted,
+    Quoted,
+    /// After a quote within a quoted field: its end, or half of a quote that is doubled.
+    QuoteInQuoted,
+    /// A field that a later line closes before its end.
+    Broken,
+}
+
+impl QuoteState {
+    /// The state behind one more line. On the first line what follows a closing quote belongs to
+    /// the field, as parsers have it; on a later line it shows that the quote was no opening one.
+    fn after(mut self, line: &[u8], separator: u8, is_first: bool) -> Self {
+        for &byte in line {
+            self = match (self, byte) {
+                (Self::Broken, _) => return self,
+                (Self::FieldStart, b'"') | (Self::QuoteInQuoted, b'"') => Self::Quoted,
+                (Self::Quoted, b'"') => Self::QuoteInQuoted,
+                (Self::Quoted, _) => Self::Quoted,
+                (_, byte) if byte == separator => Self::FieldStart,
+                (Self::QuoteInQuoted, _) if !is_first => Self::Broken,
+                _ => Self::Unquoted,
+            };
+        }
+        self
+    }
+}
+
+impl<R: BufRead> Rows for CsvRows<R> {
     fn file(&self) -> &Arc<str> {
         &self.file
     }
@@ -120,16 +250,37 @@ impl<R: Read> Rows for CsvRows<R> {
 
     /// Blank lines are no rows.
     fn advance(&mut self) -> Result<bool, DataError> {
-        let start = self.reader.position().byte();
-        self.reader.get_mut().forget(start);
-        self.reader
-            .read_byte_record(&mut self.record)
-            .map_err(|source| DataError::Csv { file: self.file.to_string(), source })
+        loop {
+            self.line += self.lines;
+            self.byte += self.end as u64;
+            self.buffer.drain(..self.end);
+            (self.end, self.lines) = (0, 0);
+            let first_line = self.line_end(0)?;
+            if first_line == 0 {
+                return Ok(false);
+            }
+            if self.byte == 0 && self.buffer.starts_with(BYTE_ORDER_MARK) {
+                (self.end, self.byte) = (BYTE_ORDER_MARK.len(), 0);
+                continue;
+            }
+            if without_line_end(&self.buffer[..first_line]).is_empty() {
+                (self.end, self.lines) = (first_line, 1);
+                continue;
+            }
+            let line = &self.buffer[..first_line];
+            if self.layout.quotes && memchr::memchr(b'"', line).is_some() {
+                self.find_end(first_line)?;
+            } else {
+                (self.end, self.lines, self.has_unclosed_quote) = (first_line, 1, false);
+            }
+            self.split();
+            return Ok(true);
+        }
     }
 
     fn check(&self) -> Result<(), Fault> {
-        let (expected, got) = (self.header.len(), self.record.len());
-        if self.has_unclosed_quote() {
+        let (expected, got) = (self.header.len(), self.fields.len());
+        if self.has_unclosed_quote {
             Err((None, Reason::UnclosedQuote))
         } else if expected != got {
             Err((None, Reason::FieldCount { expected, got }))
@@ -139,59 +290,17 @@ impl<R: Read> Rows for CsvRows<R> {
     }
 
     fn field(&self, column: usize) -> Result<Cow<'_, str>, Fault> {
-        self.decoder.field(self.record.get(column).unwrap_or_default(), column)
+        let (start, end) = self.fields.get(column).copied().unwrap_or_default();
+        self.decoder.field(&self.source()[start..end], column)
     }
 
     fn place(&self) -> Place {
-        let (line, byte) =
-            self.record.position().map_or((1, 0), |position| (position.line(), position.byte()));
-        let leading = self.leading();
-        let breaks = self.bytes()[..leading].iter().filter(|&&byte| byte == b'\n').count();
-        Place { line: line + breaks as u64, byte: Some(byte + leading as u64) }
+        Place { line: self.line, byte: Some(self.byte) }
     }
 
     fn raw(&self) -> String {
-        self.decoder.lossy(without_line_end(&self.bytes()[self.leading()..]))
+        self.decoder.lossy(self.row())
     }
 }
 
-/// A reader that keeps what was read until told to forget it.
-struct Tee<R> {
-    inner: R,
-    kept: Vec<u8>,
-    start: u64,
-}
-
-/// Forgetting moves what is left, so it waits until this much is to go.
-const FORGET_BYTES: u64 = 1 << 18;
-
-impl<R> Tee<R> {
-    fn new(inner: R) -> Self {
-        Self { inner, kept: Vec::new(), start: 0 }
-    }
-
-    fn forget(&mut self, before: u64) {
-        let bytes = before.saturating_sub(self.start);
-        if bytes >= FORGET_BYTES {
-            let bytes = usize::try_from(bytes).map_or(self.kept.len(), |n| n.min(self.kept.len()));
-            self.kept.drain(..bytes);
-            self.start += bytes as u64;
-        }
-    }
-
-    fn bytes(&self, start: u64, end: u64) -> &[u8] {
-        let place = |byte: u64| usize::try_from(byte.saturating_sub(self.start)).ok();
-        place(start)
-            .zip(place(end))
-            .and_then(|(start, end)| self.kept.get(start..end))
-            .unwrap_or_default()
-    }
-}
-
-impl<R: Read> Read for Tee<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let count = self.inner.read(buffer)?;
-        self.kept.extend_from_slice(&buffer[..count]);
-        Ok(count)
-    }
-}
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();

@@ -68,10 +68,15 @@ impl<R: BufRead> Rows for JsonRows<R> {
         match self.value(column) {
             None | Some(Value::Null) => Ok("".into()),
             Some(Value::String(text)) => Ok(text.trim().into()),
+            // An integer that only a float could hold, and so not exactly: ids would fall together.
+            Some(Value::Number(number))
+                if number.is_f64() && number.as_f64().is_some_and(is_inexact) =>
+            {
+                Err((Some(column), Reason::InexactNumber))
+            }
             Some(Value::Number(number)) => Ok(number.to_string().into()),
             Some(Value::Bool(flag)) => Ok(flag.to_string().into()),
-            Some(Value::Array(_)) => Ok(self.elements(column).unwrap_or_default().join(" ").into()),
-            Some(Value::Object(_)) => Err((Some(column), Reason::Nested)),
+            Some(Value::Array(_) | Value::Object(_)) => Err((Some(column), Reason::Nested)),
         }
     }
 
@@ -92,4 +97,10 @@ impl<R: BufRead> Rows for JsonRows<R> {
     fn raw(&self) -> String {
         String::from_utf8_lossy(self.lines.bytes()).into_owned()
     }
+}
+
+/// Whether floats are further apart than integers there.
+fn is_inexact(number: f64) -> bool {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    number.abs() >= EXACT
 }

@@ -92,7 +92,13 @@ impl<R: BufRead> Rows for LineRows<R> {
     }
 
     fn find_column(&mut self, name: &str) -> Result<Option<usize>, DataError> {
-        Ok(self.columns.iter().position(|column| column == name))
+        let mut places = (0..self.columns.len()).filter(|&place| self.columns[place] == name);
+        let first = places.next();
+        if places.next().is_some() {
+            let (file, column) = (self.file().to_string(), name.to_owned());
+            return Err(DataError::DuplicateColumn { file, column });
+        }
+        Ok(first)
     }
 
     fn column_name(&self, column: usize) -> &str {

@@ -53,6 +53,14 @@ pub(crate) trait Rows {
         None
     }
 
+    /// A text, which may be a list of texts.
+    fn text(&self, column: usize) -> Result<Cow<'_, str>, Fault> {
+        match self.elements(column) {
+            Some(elements) => Ok(elements.join(" ").into()),
+            None => self.field(column),
+        }
+    }
+
     /// Where this row begins.
     fn place(&self) -> Place;
 

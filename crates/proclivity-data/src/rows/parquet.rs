@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchReader, StringArray, StructArray};
-use arrow_schema::{DataType, Field, SchemaRef};
+use arrow_schema::{ArrowError, DataType, Field, SchemaRef};
 use bytes::Bytes;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -83,17 +83,20 @@ impl ParquetRows {
     }
 
     fn next_batch(&mut self) -> Result<Option<RecordBatch>, DataError> {
-        let Self { file, builder, batches, columns, .. } = self;
+        let Self { file, schema, builder, batches, columns, .. } = self;
         if let Some(builder) = builder.take() {
-            let names = || columns.iter().map(String::as_str);
+            // Whole top-level fields: a name may hold dots that are no path.
+            let roots: Vec<usize> =
+                columns.iter().filter_map(|path| root_of(schema.fields(), path)).collect();
+            let roots = || roots.iter().copied();
             *batches = Some(guarded(file, || match builder {
                 Builder::File(builder) => {
-                    let mask = ProjectionMask::columns(builder.parquet_schema(), names());
+                    let mask = ProjectionMask::roots(builder.parquet_schema(), roots());
                     let reader = builder.with_projection(mask).with_batch_size(BATCH_ROWS);
                     reader.build().map(|reader| Box::new(reader) as Box<_>)
                 }
                 Builder::Bytes(builder) => {
-                    let mask = ProjectionMask::columns(builder.parquet_schema(), names());
+                    let mask = ProjectionMask::roots(builder.parquet_schema(), roots());
                     let reader = builder.with_projection(mask).with_batch_size(BATCH_ROWS);
                     reader.build().map(|reader| Box::new(reader) as Box<_>)
                 }
@@ -160,8 +163,10 @@ impl Rows for ParquetRows {
                 Err((Some(column), Reason::InvalidEncoding))
             }
             Cells::Text(_) => Ok("".into()),
-            Cells::Lists(_) => Ok(self.elements(column).unwrap_or_default().join(" ").into()),
-            Cells::Nested => Err((Some(column), Reason::Nested)),
+            Cells::Lists(lists) if lists.get(self.row).is_some_and(Option::is_none) => {
+                Ok("".into())
+            }
+            Cells::Lists(_) | Cells::Nested => Err((Some(column), Reason::Nested)),
         }
     }
 
@@ -187,15 +192,15 @@ impl Rows for ParquetRows {
 }
 
 impl Column {
-    fn new(batch: &RecordBatch, path: &str) -> Result<Self, arrow_schema::ArrowError> {
-        let mut original = find_array(batch, path);
+    fn new(batch: &RecordBatch, path: &str) -> Result<Self, ArrowError> {
+        let mut original = find_array(batch, path)?;
         if let DataType::Timestamp(unit, Some(_)) = *original.data_type() {
             // The same instants; only offsets can be written out without a table of zones.
             let utc = DataType::Timestamp(unit, Some("+00:00".into()));
             original = arrow_cast::cast(&original, &utc)?;
         }
         let cells = match original.data_type() {
-            DataType::List(_) | DataType::LargeList(_) => {
+            DataType::List(_) | DataType::LargeList(_) | DataType::FixedSizeList(..) => {
                 let text = DataType::List(Arc::new(Field::new_list_field(DataType::Utf8, true)));
                 match arrow_cast::cast(&original, &text) {
                     Ok(lists) => {
@@ -215,16 +220,15 @@ impl Column {
     }
 }
 
-/// The array at a path, which the schema has; all missing where the batch lacks it.
-fn find_array(batch: &RecordBatch, path: &str) -> ArrayRef {
-    let missing = || arrow_array::new_null_array(&DataType::Utf8, batch.num_rows());
+/// The array at a path.
+fn find_array(batch: &RecordBatch, path: &str) -> Result<ArrayRef, ArrowError> {
     if let Some(array) = batch.column_by_name(path) {
-        return Arc::clone(array);
+        return Ok(Arc::clone(array));
     }
     let root: ArrayRef = Arc::new(StructArray::from(batch.clone()));
     path.split('.')
         .try_fold(root, |array, name| array.as_struct_opt()?.column_by_name(name).cloned())
-        .unwrap_or_else(missing)
+        .ok_or_else(|| ArrowError::SchemaError(format!("a batch lacks the column {path:?}")))
 }
 
 fn has_path(fields: &arrow_schema::Fields, path: &str) -> bool {
@@ -236,6 +240,12 @@ fn has_path(fields: &arrow_schema::Fields, path: &str) -> bool {
         DataType::Struct(fields) => has_path(fields, rest),
         _ => false,
     })
+}
+
+/// The top-level field in which a path lies.
+fn root_of(fields: &arrow_schema::Fields, path: &str) -> Option<usize> {
+    let name = if fields.find(path).is_some() { path } else { path.split('.').next()? };
+    fields.find(name).map(|(place, _)| place)
 }
 
 fn starts_as_parquet(path: &std::path::Path) -> bool {
