@@ -1,7 +1,7 @@
 //! Embeddings of images and sounds, made elsewhere, read into a catalog.
 
 use std::collections::HashMap;
-use std::io::BufRead;
+use std::io::Read;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use proclivity_schema::{Catalog, Embedding, Item, ItemId, SchemaError};
@@ -116,13 +116,15 @@ fn read_npy(input: Input<'_>) -> Result<(usize, usize, Vec<f32>), DataError> {
     let mut reader = input.open()?;
     let broken = |message: String| DataError::Npy { file: file.clone(), message };
     // From version 2 on, bytes 8 to 12 say how long the header is, and so much is allocated.
-    let start = reader.fill_buf().map_err(DataError::io(&path))?;
-    if let &[_, _, _, _, _, _, version, _, _, _, c, d, ..] = start
+    let mut start = Vec::with_capacity(12);
+    reader.by_ref().take(12).read_to_end(&mut start).map_err(DataError::io(&path))?;
+    if let &[_, _, _, _, _, _, version, _, _, _, ref high @ ..] = &start[..]
         && version >= 2
-        && (c, d) != (0, 0)
+        && high != [0, 0]
     {
         return Err(broken("a header of more than 64 KiB".to_owned()));
     }
+    let mut reader = std::io::Cursor::new(start).chain(reader);
     // A shape whose product overflows panics upstream.
     let header = catch_unwind(AssertUnwindSafe(|| npyz::NpyHeader::from_reader(&mut reader)))
         .map_err(|_| broken("a shape that no memory holds".to_owned()))?
