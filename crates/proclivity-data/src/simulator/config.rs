@@ -12,7 +12,7 @@ use crate::error::in_range;
 /// | `users` | 2400 | simulated users, beside the two of the worked example | from 1 |
 /// | `concentration` | 2 | Σ of the Dirichlet that θ is drawn from: small means few interests each | above 0 |
 /// | `fewest_views` | 4 | views of every user; with `slate`, slates | from 1 |
-/// | `mean_further_views` | 9 | mean of the negative binomial number of further views | above 0 |
+/// | `mean_further_views` | 9 | mean of the negative binomial number of further views | above 0, to 10⁶ |
 /// | `most_views` | 40 | views are cut there | from `fewest_views` |
 /// | `popularity_exponent` | 0.6 | Zipf exponent of the items' popularity within their domain | from 0 |
 /// | `affinity_floor` | 0.004 | affinity of every item to every interest | above 0 |
@@ -123,7 +123,8 @@ impl Simulator {
         positive("concentration", self.concentration)?;
         let fewest = self.fewest_views;
         in_range("fewest_views", fewest as f64, fewest > 0, "a number from 1")?;
-        positive("mean_further_views", self.mean_further_views)?;
+        let mean = self.mean_further_views;
+        in_range("mean_further_views", mean, mean > 0.0 && mean <= 1e6, "above 0, to 1,000,000")?;
         let most = self.most_views;
         in_range("most_views", most as f64, most >= fewest, "at least fewest_views")?;
         from_zero("popularity_exponent", self.popularity_exponent)?;

@@ -59,7 +59,10 @@ impl User<'_> {
         }
         let returned = self.world.config.return_probability;
         if returned > 0.0 && self.rng.random_bool(returned) {
+            // Days later, while the visit goes on now.
+            let now = self.clock;
             self.then(DAY..10 * DAY, place, Action::Return { item, quantity: 1 });
+            self.clock = now;
         }
     }
 
