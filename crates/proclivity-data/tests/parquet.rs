@@ -51,6 +51,10 @@ fn log_bytes() -> Vec<u8> {
 }
 
 fn read(bytes: &[u8]) -> Result<Dataset, DataError> {
+    read_input(Input::reader("log.parquet", bytes))
+}
+
+fn read_input(input: Input<'_>) -> Result<Dataset, DataError> {
     let mapping = EventMapping {
         item: Some("item.id".into()),
         time: Some(TimeSource::new("at")),
@@ -59,7 +63,7 @@ fn read(bytes: &[u8]) -> Result<Dataset, DataError> {
     };
     EventReader::new(mapping, Format::Parquet)
         .with_policy(ErrorPolicy::Quarantine { max_share: 1.0 })
-        .read([Input::reader("log.parquet", bytes)])
+        .read([input])
 }
 
 #[test]
@@ -79,22 +83,9 @@ fn events_are_read_and_bad_rows_set_aside() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("log.parquet");
     std::fs::write(&path, &bytes).unwrap();
-    assert_eq!(read_path(&path).log, dataset.log);
+    assert_eq!(read_input(Input::path(&path)).unwrap().log, dataset.log);
     std::fs::write(&path, zstd::encode_all(&bytes[..], 1).unwrap()).unwrap();
-    assert_eq!(read_path(&path).log, dataset.log);
-}
-
-fn read_path(path: &std::path::Path) -> Dataset {
-    let mapping = EventMapping {
-        item: Some("item.id".into()),
-        time: Some(TimeSource::new("at")),
-        rating: Some("rating".into()),
-        ..EventMapping::new("user", KindSource::column("kind"))
-    };
-    EventReader::new(mapping, Format::Parquet)
-        .with_policy(ErrorPolicy::Quarantine { max_share: 1.0 })
-        .read([Input::path(path)])
-        .unwrap()
+    assert_eq!(read_input(Input::path(&path)).unwrap().log, dataset.log);
 }
 
 #[test]

@@ -51,6 +51,8 @@ const QUOTES: [(char, char); 8] = [
 /// a special token or of a [`PromptPart`](crate::PromptPart)'s tag broken, and with `’`, `‘`, `『`
 /// and `』` in place of the quotes that a template may put around them: `"`, `'`, `` ` ``, `“”`,
 /// `„` and `「」`. Only `history` and `event.text` hold quotes, those of the locale.
+/// Each value is made harmless by itself: keep words of your own between two of them, since two halves
+/// of a token's spelling could meet.
 #[derive(Debug, Clone)]
 pub struct Template {
     environment: Environment<'static>,

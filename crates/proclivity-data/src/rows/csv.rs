@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use csv_core::{ReadRecordResult, ReaderBuilder, Terminator};
 
-use super::{Decoder, Fault, Place, Rows, without_line_end};
+use super::{Decoder, Fault, Place, Rows, only_place, without_line_end};
 use crate::{DataError, Reason};
 
 /// How fields are told apart.
@@ -231,13 +231,7 @@ impl<R: BufRead> Rows for CsvRows<R> {
     }
 
     fn find_column(&mut self, name: &str) -> Result<Option<usize>, DataError> {
-        let mut places = (0..self.header.len()).filter(|&place| self.header[place] == name);
-        let first = places.next();
-        if places.next().is_some() {
-            let (file, column) = (self.file.to_string(), name.to_owned());
-            return Err(DataError::DuplicateColumn { file, column });
-        }
-        Ok(first)
+        only_place(&self.header, name, self.file())
     }
 
     fn column_name(&self, column: usize) -> &str {

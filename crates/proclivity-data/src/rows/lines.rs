@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::io::BufRead;
 use std::sync::Arc;
 
-use super::{Decoder, Fault, Place, Rows, without_line_end};
+use super::{Decoder, Fault, Place, Rows, only_place, without_line_end};
 use crate::{DataError, Reason};
 
 /// The lines of a file, with their places.
@@ -92,13 +92,7 @@ impl<R: BufRead> Rows for LineRows<R> {
     }
 
     fn find_column(&mut self, name: &str) -> Result<Option<usize>, DataError> {
-        let mut places = (0..self.columns.len()).filter(|&place| self.columns[place] == name);
-        let first = places.next();
-        if places.next().is_some() {
-            let (file, column) = (self.file().to_string(), name.to_owned());
-            return Err(DataError::DuplicateColumn { file, column });
-        }
-        Ok(first)
+        only_place(&self.columns, name, self.file())
     }
 
     fn column_name(&self, column: usize) -> &str {

@@ -157,6 +157,15 @@ impl Decoder {
     }
 }
 
+/// Where a column stands, if it does, and once.
+fn only_place(columns: &[String], name: &str, file: &str) -> Result<Option<usize>, DataError> {
+    let mut places = (0..columns.len()).filter(|&place| columns[place] == name);
+    match (places.next(), places.next()) {
+        (place, None) => Ok(place),
+        _ => Err(DataError::DuplicateColumn { file: file.to_owned(), column: name.to_owned() }),
+    }
+}
+
 /// The row without its line end.
 fn without_line_end(row: &[u8]) -> &[u8] {
     let breaks = row.iter().rev().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
