@@ -115,14 +115,12 @@ fn read_npy(input: Input<'_>) -> Result<(usize, usize, Vec<f32>), DataError> {
     let path = std::path::PathBuf::from(&file);
     let mut reader = input.open()?;
     let broken = |message: String| DataError::Npy { file: file.clone(), message };
-    // From version 2 on, bytes 8 to 12 say how long the header is, and so much is allocated.
-    let mut start = Vec::with_capacity(12);
-    reader.by_ref().take(12).read_to_end(&mut start).map_err(DataError::io(&path))?;
-    if let &[_, _, _, _, _, _, version, _, _, _, ref high @ ..] = &start[..]
-        && version >= 2
-        && high != [0, 0]
-    {
-        return Err(broken("a header of more than 64 KiB".to_owned()));
+    let start = read_npy_header(&mut reader).map_err(DataError::io(&path))?;
+    // An array of numbers has one dictionary and one tuple; nested ones take upstream's parser
+    // exponential time.
+    let brackets = start.iter().filter(|byte| matches!(byte, b'{' | b'(' | b'[')).count();
+    if brackets > 2 {
+        return Err(broken("not a plain array of numbers".to_owned()));
     }
     let mut reader = std::io::Cursor::new(start).chain(reader);
     // A shape whose product overflows panics upstream.
@@ -155,6 +153,25 @@ fn read_npy(input: Input<'_>) -> Result<(usize, usize, Vec<f32>), DataError> {
         return Err(broken("a shape that no memory holds".to_owned()));
     }
     Ok((rows as usize, embedding_dim as usize, values))
+}
+
+/// Magic, version, length and header of an `.npy` file, as far as there is one; a header of more
+/// than 64 KiB, which is none, is left out.
+fn read_npy_header(reader: &mut impl Read) -> std::io::Result<Vec<u8>> {
+    let mut start = Vec::with_capacity(128);
+    reader.take(8).read_to_end(&mut start)?;
+    // The length has two bytes in version 1, and four later.
+    let length_bytes = if start.get(6).is_some_and(|&version| version >= 2) { 4 } else { 2 };
+    reader.take(length_bytes).read_to_end(&mut start)?;
+    match start.get(8..) {
+        Some(&[low, high]) | Some(&[low, high, 0, 0]) => {
+            let length = u16::from_le_bytes([low, high]);
+            reader.take(length.into()).read_to_end(&mut start)?;
+        }
+        // So that no length is believed.
+        _ => start.truncate(8),
+    }
+    Ok(start)
 }
 
 fn read_ids(input: Input<'_>) -> Result<Vec<String>, DataError> {

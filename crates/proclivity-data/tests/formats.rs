@@ -346,6 +346,8 @@ fn embeddings_come_from_npy() {
         npy("(4,)", "<f4", &floats(&[1.0; 4])),
         npy("(1, 2)", "<i4", &floats(&[1.0; 2])),
         b"\x93NUMPY".to_vec(),
+        // Nesting that upstream's parser would not come back from.
+        npy(&format!("{}1{}", "(".repeat(40), ",)".repeat(40)), "<f4", &[]),
         // A header of four gigabytes, which must not be allocated.
         b"\x93NUMPY\x03\x00\xd2\xff\xff\xff{'descr'".to_vec(),
     ] {
