@@ -4,6 +4,7 @@ mod belief;
 mod dirichlet;
 mod error;
 mod exact;
+mod hypotheses;
 mod interest_model;
 mod kernel;
 mod likelihood;
@@ -16,6 +17,7 @@ pub use belief::{InterestBelief, ShareInterval, SoftLabels, entropy, kl_divergen
 pub use dirichlet::Dirichlet;
 pub use error::PosteriorError;
 pub use exact::{DirichletMixture, exact_shares};
+pub use hypotheses::{HypothesisBelief, choice_log_probs};
 pub use interest_model::InterestModel;
 pub use kernel::{Kernel, nearest_items};
 pub use likelihood::InterestLikelihood;
