@@ -116,6 +116,7 @@ fn read_npy(input: Input<'_>) -> Result<(usize, usize, Vec<f32>), DataError> {
     let mut reader = input.open()?;
     let broken = |message: String| DataError::Npy { file: file.clone(), message };
     let start = read_npy_header(&mut reader).map_err(DataError::io(&path))?;
+    let start = start.ok_or_else(|| broken("no header, or one of more than 64 KiB".to_owned()))?;
     // An array of numbers has one dictionary and one tuple; nested ones take upstream's parser
     // exponential time.
     let brackets = start.iter().filter(|byte| matches!(byte, b'{' | b'(' | b'[')).count();
@@ -155,9 +156,9 @@ fn read_npy(input: Input<'_>) -> Result<(usize, usize, Vec<f32>), DataError> {
     Ok((rows as usize, embedding_dim as usize, values))
 }
 
-/// Magic, version, length and header of an `.npy` file, as far as there is one; a header of more
-/// than 64 KiB, which is none, is left out.
-fn read_npy_header(reader: &mut impl Read) -> std::io::Result<Vec<u8>> {
+/// Magic, version, length and header of an `.npy` file; nothing where the length isn't that of a
+/// header.
+fn read_npy_header(reader: &mut impl Read) -> std::io::Result<Option<Vec<u8>>> {
     let mut start = Vec::with_capacity(128);
     reader.take(8).read_to_end(&mut start)?;
     // The length has two bytes in version 1, and four later.
@@ -167,11 +168,10 @@ fn read_npy_header(reader: &mut impl Read) -> std::io::Result<Vec<u8>> {
         Some(&[low, high]) | Some(&[low, high, 0, 0]) => {
             let length = u16::from_le_bytes([low, high]);
             reader.take(length.into()).read_to_end(&mut start)?;
+            Ok(Some(start))
         }
-        // So that no length is believed.
-        _ => start.truncate(8),
+        _ => Ok(None),
     }
-    Ok(start)
 }
 
 fn read_ids(input: Input<'_>) -> Result<Vec<String>, DataError> {
