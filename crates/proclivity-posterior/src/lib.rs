@@ -1,27 +1,32 @@
 #![doc = include_str!("../README.md")]
 
+mod assumed_density;
 mod belief;
-mod dirichlet;
 mod error;
-mod exact;
+mod fading;
+mod family;
+mod fixed;
 mod hypotheses;
-mod interest_model;
-mod kernel;
-mod likelihood;
-mod mixture;
+mod interests;
+mod linear_mixture;
+mod log_sum_exp;
 mod next_step;
 mod predictive;
+mod sites;
 mod views;
 
-pub use belief::{InterestBelief, ShareInterval, SoftLabels, entropy, kl_divergence};
-pub use dirichlet::Dirichlet;
+pub use assumed_density::AssumedDensity;
+pub use belief::Belief;
 pub use error::PosteriorError;
-pub use exact::{DirichletMixture, exact_shares};
-pub use hypotheses::{HypothesisBelief, choice_log_probs};
-pub use interest_model::InterestModel;
-pub use kernel::{Kernel, nearest_items};
-pub use likelihood::InterestLikelihood;
-pub use mixture::{LinearMixture, mixture_weights};
-pub use next_step::{NextStep, NextStepConfig};
+pub use fading::{Fading, HalfLife};
+pub use family::{Approximate, Conjugate, Exact, Family, Fingerprint, Statistic};
+pub use hypotheses::{Finite, FiniteEvidence, FinitePosterior, LogLikelihood, choice_log_probs};
+pub use interests::{
+    Dirichlet, DirichletMixture, InterestBelief, InterestLikelihood, InterestModel, ShareInterval,
+    SoftLabels, entropy, exact_shares, kl_divergence,
+};
+pub use linear_mixture::{LinearMixture, mixture_weights};
+pub use next_step::{Kernel, NextStep, NextStepConfig, nearest_items};
 pub use predictive::Predictive;
+pub use sites::Sites;
 pub use views::fuse_views;

@@ -3,8 +3,7 @@
 use ndarray::{Array2, ArrayView2, Axis, s};
 
 use crate::PosteriorError;
-use crate::error::in_range;
-use crate::likelihood::{finite, same_length};
+use crate::error::{finite, in_range, same_length};
 
 /// Embeddings whose cosine is the weighted mean of the views' cosines.
 ///

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use ndarray::{Array1, Array2, array};
-use proclivity_posterior::{HypothesisBelief, PosteriorError, choice_log_probs};
+use proclivity_posterior::{Belief, Finite, LogLikelihood, PosteriorError, choice_log_probs};
 use proptest::prelude::*;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -17,9 +17,14 @@ fn prior() -> impl Strategy<Value = Vec<f64>> {
     prop::collection::vec(0.01_f64..1.0, 3)
 }
 
-fn belief(prior: &[f64], events: &[Vec<f64>]) -> HypothesisBelief {
-    let mut belief = HypothesisBelief::new(prior).unwrap();
-    events.iter().for_each(|event| belief.update(event).unwrap());
+fn finite(weights: &[f64]) -> Finite {
+    Finite::new(weights).unwrap()
+}
+
+fn belief(prior: &[f64], events: &[Vec<f64>]) -> Belief<Finite> {
+    let family = finite(prior);
+    let mut belief = Belief::new(&family);
+    events.iter().for_each(|event| belief.update(&family, &LogLikelihood(event)).unwrap());
     belief
 }
 
@@ -31,15 +36,16 @@ proptest! {
             .map(|h| prior[h] / total * events.iter().map(|event| event[h].exp()).product::<f64>())
             .collect();
         let evidence: f64 = joint.iter().sum();
-        let belief = belief(&prior, &events);
+        let (family, belief) = (finite(&prior), belief(&prior, &events));
+        let log_evidence = belief.log_evidence(&family).unwrap();
         // Products of many small numbers underflow where sums of logs don't.
         if evidence > 1e-290 {
-            prop_assert!((belief.log_evidence() - evidence.ln()).abs() < 1e-8);
-            for (got, joint) in belief.probabilities().unwrap().iter().zip(&joint) {
+            prop_assert!((log_evidence - evidence.ln()).abs() < 1e-8);
+            for (got, joint) in belief.posterior(&family).unwrap().probs().iter().zip(&joint) {
                 prop_assert!((got - joint / evidence).abs() < 1e-8);
             }
-        } else if belief.log_evidence() == f64::NEG_INFINITY {
-            let ruled_out = belief.probabilities();
+        } else if log_evidence == f64::NEG_INFINITY {
+            let ruled_out = belief.posterior(&family);
             let is_error = matches!(ruled_out, Err(PosteriorError::OutOfRange { .. }));
             prop_assert!(is_error);
         }
@@ -56,17 +62,15 @@ proptest! {
         merged.merge(&belief(&prior, left)).unwrap();
         prop_assert_eq!(&merged, &whole);
         let json = serde_json::to_string(&whole).unwrap();
-        let mut read: HypothesisBelief = serde_json::from_str(&json).unwrap();
-        prop_assert_eq!(read.events(), whole.events());
-        let (read_evidence, evidence) = (read.log_evidence(), whole.log_evidence());
-        prop_assert!(read_evidence == evidence || (read_evidence - evidence).abs() < 1e-9);
-        prop_assert!(read.merge(&whole).is_ok());
+        let read: Belief<Finite> = serde_json::from_str(&json).unwrap();
+        prop_assert_eq!(read, whole);
     }
 
     #[test]
     fn what_was_taken_back_was_never_there(prior in prior(), events in events(), other in events()) {
+        let family = finite(&prior);
         let mut all = belief(&prior, &[events.clone(), other.clone()].concat());
-        other.iter().for_each(|event| all.retract(event).unwrap());
+        other.iter().for_each(|event| all.retract(&family, &LogLikelihood(event)).unwrap());
         prop_assert_eq!(all, belief(&prior, &events));
     }
 
@@ -101,6 +105,7 @@ fn probabilities_are_those_of_the_truth() {
     // Simulated from the model itself: among the beliefs that give the first hypothesis some
     // probability, it is true that often, and the mean belief is the prior.
     let prior = [0.5, 0.3, 0.2];
+    let family = finite(&prior);
     let phi = array![[0.6, 0.3, 0.1], [0.2, 0.5, 0.3], [0.1, 0.2, 0.7_f64]];
     let mut rng = ChaCha8Rng::seed_from_u64(11);
     let pick = |weights: &[f64], rng: &mut ChaCha8Rng| {
@@ -118,12 +123,13 @@ fn probabilities_are_those_of_the_truth() {
     let (mut mean, mut square) = (0.0, 0.0);
     for _ in 0..USERS {
         let truth = pick(&prior, &mut rng);
-        let mut belief = HypothesisBelief::new(&prior).unwrap();
+        let mut belief = Belief::new(&family);
         for _ in 0..3 {
             let x = pick(&phi.row(truth).to_vec(), &mut rng);
-            belief.update(&phi.column(x).mapv(f64::ln).to_vec()).unwrap();
+            let log_likelihood = phi.column(x).mapv(f64::ln).to_vec();
+            belief.update(&family, &LogLikelihood(&log_likelihood)).unwrap();
         }
-        let probability = belief.probabilities().unwrap()[0];
+        let probability = belief.posterior(&family).unwrap().probs()[0];
         mean += probability / USERS as f64;
         square += probability * probability / USERS as f64;
         let bin = &mut bins[((probability * 5.0) as usize).min(4)];
@@ -143,15 +149,32 @@ fn probabilities_are_those_of_the_truth() {
 }
 
 #[test]
-fn long_histories_neither_underflow_nor_drift() {
-    let mut belief = HypothesisBelief::new(&[1.0, 1.0]).unwrap();
-    for _ in 0..100_000 {
-        belief.update(&[-700.0, -700.0]).unwrap();
+fn forgetting_everything_is_the_prior_and_weighted_evidence_has_no_probability() {
+    let family = finite(&[1.0, 3.0]);
+    let mut belief = Belief::new(&family);
+    belief.update(&family, &LogLikelihood(&[-1.0, f64::NEG_INFINITY])).unwrap();
+    belief.update_weighted(&family, &LogLikelihood(&[-1.0, -3.0]), 0.3).unwrap();
+    assert_eq!(belief.log_evidence(&family), Err(PosteriorError::Weighted));
+    belief.retract_weighted(&family, &LogLikelihood(&[-1.0, -3.0]), 0.3).unwrap();
+    belief.forget(0.5).unwrap();
+    assert_eq!(belief.posterior(&family).unwrap().probs(), [1.0, 0.0]);
+    belief.forget(0.0).unwrap();
+    for (got, prior) in belief.posterior(&family).unwrap().probs().iter().zip([0.25, 0.75]) {
+        assert!((got - prior).abs() < 1e-12);
     }
-    belief.update(&[3.0_f64.ln(), 0.0]).unwrap();
-    let probabilities = belief.probabilities().unwrap();
+}
+
+#[test]
+fn long_histories_neither_underflow_nor_drift() {
+    let family = finite(&[1.0, 1.0]);
+    let mut belief = Belief::new(&family);
+    for _ in 0..100_000 {
+        belief.update(&family, &LogLikelihood(&[-700.0, -700.0])).unwrap();
+    }
+    belief.update(&family, &LogLikelihood(&[3.0_f64.ln(), 0.0])).unwrap();
+    let probabilities = belief.posterior(&family).unwrap().probs();
     assert!((probabilities[0] - 0.75).abs() < 1e-9, "{probabilities:?}");
-    assert!((belief.log_evidence() + 7e7 - 2.0_f64.ln()).abs() < 1e-6);
+    assert!((belief.log_evidence(&family).unwrap() + 7e7 - 2.0_f64.ln()).abs() < 1e-6);
 }
 
 #[test]
@@ -161,36 +184,43 @@ fn none_of_these_wins_where_no_hypothesis_foretells() {
     let log_probs =
         choice_log_probs(scores.view(), array![-5.0, -5.0].view(), array![0.0, 0.0].view(), 1.0)
             .unwrap();
-    let mut belief = HypothesisBelief::new(&[1.0, 1.0, 1.0]).unwrap();
+    let family = finite(&[1.0, 1.0, 1.0]);
+    let mut belief = Belief::new(&family);
     for _ in 0..5 {
-        belief.update(&log_probs.column(1).to_vec()).unwrap();
+        belief.update(&family, &LogLikelihood(&log_probs.column(1).to_vec())).unwrap();
     }
-    assert!(belief.probabilities().unwrap()[2] > 0.99);
-    let next = belief.predict(log_probs.view()).unwrap();
+    let posterior = belief.posterior(&family).unwrap();
+    assert!(posterior.probs()[2] > 0.99);
+    let next = posterior.predict(log_probs.view()).unwrap();
     assert!((next[1].exp() - 0.5).abs() < 0.01);
 }
 
 #[test]
 fn senseless_evidence_is_a_typed_error_and_changes_nothing() {
-    let mut belief = HypothesisBelief::new(&[1.0, 3.0]).unwrap();
+    let family = finite(&[1.0, 3.0]);
+    let mut belief = Belief::new(&family);
     let before = belief.clone();
     for bad in [&[0.0][..], &[f64::NAN, 0.0], &[f64::INFINITY, 0.0], &[1e10, 0.0]] {
-        assert!(belief.update(bad).is_err());
+        assert!(belief.update(&family, &LogLikelihood(bad)).is_err());
     }
-    assert!(belief.retract(&[-1.0, -1.0]).is_err(), "nothing was seen");
-    assert!(belief.merge(&HypothesisBelief::new(&[1.0, 2.0]).unwrap()).is_err(), "another prior");
-    assert!(belief.merge(&HypothesisBelief::new(&[1.0]).unwrap()).is_err());
+    let ruled_out = LogLikelihood(&[f64::NEG_INFINITY, -1.0]);
+    assert!(belief.retract(&family, &ruled_out).is_err(), "nothing was ruled out");
+    let other = finite(&[1.0, 2.0]);
+    let foreign = PosteriorError::ForeignBelief { family: "finite" };
+    assert_eq!(belief.merge(&Belief::new(&other)), Err(foreign.clone()));
+    assert_eq!(belief.update(&other, &LogLikelihood(&[0.0, 0.0])), Err(foreign.clone()));
+    assert_eq!(belief.posterior(&other), Err(foreign));
     assert_eq!(belief, before);
     for bad in [&[][..], &[0.0, 0.0], &[-1.0, 2.0], &[f64::NAN, 1.0]] {
-        assert!(HypothesisBelief::new(bad).is_err());
+        assert!(Finite::new(bad).is_err());
     }
     let json = serde_json::to_string(&belief).unwrap();
     for (from, to) in
-        [("\"version\":1", "\"version\":2"), ("[0,0]", "[0]"), ("\"events\":0", "\"events\":-1")]
+        [("\"version\":1", "\"version\":2"), ("[0,0]", "[0]"), ("\"finite\"", "\"rates\"")]
     {
         let damaged = json.replacen(from, to, 1);
         assert_ne!(damaged, json);
-        assert!(serde_json::from_str::<HypothesisBelief>(&damaged).is_err(), "{damaged}");
+        assert!(serde_json::from_str::<Belief<Finite>>(&damaged).is_err(), "{damaged}");
     }
     let scores = array![[f64::NEG_INFINITY, -1.0], [f64::NEG_INFINITY, f64::NEG_INFINITY]];
     let zeros = array![0.0, 0.0];

@@ -2,8 +2,7 @@
 
 use ndarray::ArrayView2;
 
-use crate::error::in_range;
-use crate::likelihood::{fit_weights, same_length};
+use crate::error::{in_range, same_length};
 use crate::{PosteriorError, Predictive};
 
 /// P(x|history) = Σₘ wₘ Pₘ(x|history).
@@ -89,6 +88,27 @@ pub fn mixture_weights(log_probs: ArrayView2<'_, f64>) -> Result<Vec<f64>, Poste
         }
         next
     }))
+}
+
+/// Weights of a linear mixture by expectation–maximisation from equal weights, until they stand.
+pub(crate) fn fit_weights(count: usize, step: impl Fn(&[f64]) -> Vec<f64>) -> Vec<f64> {
+    const STEPS: usize = 2_000;
+    const TOLERANCE: f64 = 1e-9;
+    let mut weights = vec![1.0 / count as f64; count];
+    for _ in 0..STEPS {
+        let mut next = step(&weights);
+        let total: f64 = next.iter().sum();
+        if !(total > 0.0 && total.is_finite()) {
+            break;
+        }
+        next.iter_mut().for_each(|weight| *weight /= total);
+        let change: f64 = next.iter().zip(&weights).map(|(a, b)| (a - b).abs()).sum();
+        weights = next;
+        if change < TOLERANCE {
+            break;
+        }
+    }
+    weights
 }
 
 #[cfg(test)]

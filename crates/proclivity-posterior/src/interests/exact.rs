@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::belief::{ShareInterval, quantile};
-use crate::error::in_range;
-use crate::likelihood::same_length;
+use super::belief::{ShareInterval, quantile};
+use crate::error::{in_range, same_length};
 use crate::{Dirichlet, InterestLikelihood, PosteriorError};
 
 /// A mixture of Dirichlets, the posterior P(θ|X) of events whose interests are not known.

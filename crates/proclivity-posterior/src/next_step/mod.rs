@@ -1,11 +1,15 @@
 //! Next-step: what follows an item, from counts of what did and from the texts of what might.
 
+mod kernel;
+
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::error::same_length;
 use crate::error::{in_range, known_items};
-use crate::likelihood::same_length;
-use crate::{Kernel, PosteriorError, Predictive};
+use crate::{PosteriorError, Predictive};
+
+pub use kernel::{Kernel, nearest_items};
 
 /// How [`NextStep`] counts, smooths and mixes.
 ///

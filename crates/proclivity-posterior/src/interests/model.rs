@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use crate::likelihood::same_length;
+use crate::error::same_length;
 use crate::{Dirichlet, InterestBelief, InterestLikelihood, PosteriorError, Predictive};
 
 /// P(θ) and P(x|θ): what is needed to start and to update a belief about anyone.

@@ -1,10 +1,10 @@
 //! P(x|θ): what each interest makes a user choose.
 
 use ndarray::{Array2, ArrayView2, Axis};
-use rayon::prelude::*;
 
 use crate::PosteriorError;
-use crate::error::in_range;
+use crate::error::{finite, in_range, same_length};
+use crate::linear_mixture::fit_weights;
 
 /// φₖ(x) = P(item x | interest k), a distribution over items for each interest.
 ///
@@ -138,49 +138,6 @@ impl InterestLikelihood {
             }
             next
         }))
-    }
-}
-
-/// Weights of a linear mixture by expectation–maximisation from equal weights, until they stand.
-pub(crate) fn fit_weights(count: usize, step: impl Fn(&[f64]) -> Vec<f64>) -> Vec<f64> {
-    const STEPS: usize = 2_000;
-    const TOLERANCE: f64 = 1e-9;
-    let mut weights = vec![1.0 / count as f64; count];
-    for _ in 0..STEPS {
-        let mut next = step(&weights);
-        let total: f64 = next.iter().sum();
-        if !(total > 0.0 && total.is_finite()) {
-            break;
-        }
-        next.iter_mut().for_each(|weight| *weight /= total);
-        let change: f64 = next.iter().zip(&weights).map(|(a, b)| (a - b).abs()).sum();
-        weights = next;
-        if change < TOLERANCE {
-            break;
-        }
-    }
-    weights
-}
-
-/// `Ok` when two lengths agree.
-pub(crate) fn same_length(
-    what: &'static str,
-    expected: usize,
-    got: usize,
-) -> Result<(), PosteriorError> {
-    if expected == got { Ok(()) } else { Err(PosteriorError::Length { what, expected, got }) }
-}
-
-/// `Ok` when an array has only finite numbers.
-pub(crate) fn finite(what: &'static str, array: ArrayView2<'_, f32>) -> Result<(), PosteriorError> {
-    let bad =
-        array.axis_iter(Axis(0)).into_par_iter().enumerate().find_map_first(|(row, values)| {
-            let column = values.iter().position(|value| !value.is_finite())?;
-            Some((row, column, f64::from(values[column])))
-        });
-    match bad {
-        Some((row, column, value)) => Err(PosteriorError::NotFinite { what, row, column, value }),
-        None => Ok(()),
     }
 }
 

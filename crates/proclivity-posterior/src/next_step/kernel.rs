@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::PosteriorError;
 use crate::error::in_range;
-use crate::likelihood::{finite, same_length};
+use crate::error::{finite, same_length};
 
 /// For each item its nearest other items, with weights that sum to one.
 ///
