@@ -198,4 +198,18 @@ pub enum EncoderError {
         /// Position of the segment.
         segment: usize,
     },
+    /// An empty prompt, and a model without a token that begins a text.
+    #[error("the prompt is empty, and the model has no token that begins a text")]
+    EmptyPrompt,
+    /// A model whose prediction is not finite.
+    #[error("the model's logits are not finite")]
+    NonFiniteLogits,
+    /// A token that can't be turned into text.
+    #[error("token {token} can't be turned into text: {source}")]
+    Detokenize {
+        /// The token's number.
+        token: u32,
+        /// What `tokenizers` found.
+        source: tokenizers::Error,
+    },
 }

@@ -4,6 +4,7 @@ mod bert;
 mod cache;
 mod causal;
 mod checkpoint;
+mod decoder;
 mod device;
 mod error;
 mod model;
@@ -14,6 +15,7 @@ pub use cache::embed_cached;
 pub use causal::{
     CausalConfig, CausalModel, EpochReport, Segment, TrainConfig, TrainProgress, TrainReport,
 };
+pub use decoder::{Decoder, Finish, GenerateConfig, Generated, TokenScore};
 pub use device::ComputeDevice;
 pub use error::EncoderError;
 pub use model::{LanguageModel, TextEncoder};

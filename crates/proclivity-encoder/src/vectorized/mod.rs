@@ -4,10 +4,16 @@
 //! them for each instruction set and picks the best one when the program runs.
 
 mod attention;
+mod cached;
+mod gated;
 mod gelu;
+mod log_sum_exp;
 
 pub(crate) use attention::attention;
+pub(crate) use cached::{Span, cached_attention};
+pub(crate) use gated::gated;
 pub(crate) use gelu::gelu;
+pub(crate) use log_sum_exp::log_sum_exp;
 
 /// How many numbers go side by side.
 const LANES: usize = 16;

@@ -1,0 +1,18 @@
+//! The Llama family and Qwen2 and Qwen3: decoders that score, write and embed texts.
+
+mod cache;
+mod choices;
+mod config;
+mod embed;
+mod generate;
+mod model;
+mod network;
+mod rotary;
+mod sample;
+mod score;
+mod shards;
+mod stream;
+
+pub use generate::{Finish, GenerateConfig, Generated};
+pub use model::Decoder;
+pub use score::TokenScore;

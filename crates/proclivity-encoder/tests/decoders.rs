@@ -1,0 +1,314 @@
+//! Decoders against transformers: log-probabilities, greedy texts, embeddings; and what no reference
+//! is needed for: independence of the batch, constraints, streaming, damaged checkpoints.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use proclivity_encoder::{
+    ComputeDevice, Decoder, EncoderError, Finish, GenerateConfig, LanguageModel, TextEncoder,
+};
+use serde::Deserialize;
+
+const VARIANTS: [&str; 5] = ["llama", "llama3", "linear", "qwen2", "qwen3"];
+
+#[derive(Deserialize)]
+struct Expected {
+    continuations: Vec<String>,
+    cases: Vec<Case>,
+    #[serde(default)]
+    embeddings: BTreeMap<String, Vec<f32>>,
+}
+
+#[derive(Deserialize)]
+struct Case {
+    prompt: String,
+    scores: Vec<Score>,
+    #[serde(default)]
+    greedy: Vec<u32>,
+}
+
+#[derive(Deserialize)]
+struct Score {
+    tokens: Vec<u32>,
+    log_probs: Vec<f64>,
+}
+
+fn device() -> ComputeDevice {
+    "flex".parse().unwrap()
+}
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/tiny-decoders").join(name)
+}
+
+fn load(name: &str) -> Decoder {
+    Decoder::load(&fixture(name), &device()).unwrap()
+}
+
+fn expected(path: &Path) -> Expected {
+    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
+}
+
+/// Without tokens that end a text, so that it has its full length.
+fn endless(name: &str) -> Decoder {
+    let copy = copy(&fixture(name));
+    replace(copy.path(), "config.json", "\"eos_token_id\": 1,", "");
+    replace(copy.path(), "generation_config.json", "\"eos_token_id\": 1,", "");
+    Decoder::load(copy.path(), &device()).unwrap()
+}
+
+fn copy(from: &Path) -> tempfile::TempDir {
+    let copy = tempfile::tempdir().unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        fs::copy(entry.path(), copy.path().join(entry.file_name())).unwrap();
+    }
+    copy
+}
+
+fn replace(directory: &Path, file: &str, old: &str, new: &str) {
+    let text = fs::read_to_string(directory.join(file)).unwrap();
+    assert!(text.contains(old), "{file} has no {old}");
+    fs::write(directory.join(file), text.replace(old, new)).unwrap();
+}
+
+fn assert_scores(model: &Decoder, expected: &Expected, name: &str) {
+    let continuations: Vec<&str> = expected.continuations.iter().map(String::as_str).collect();
+    for case in &expected.cases {
+        let scores = model.score(&case.prompt, &continuations).unwrap();
+        for (got, score) in scores.iter().zip(&case.scores) {
+            let ids: Vec<u32> = got.iter().map(|token| token.id).collect();
+            assert_eq!(ids, score.tokens, "{name} {:?}", case.prompt);
+            for (got, expected) in got.iter().zip(&score.log_probs) {
+                let got = got.log_prob;
+                assert!((got - expected).abs() < 1e-4, "{name}: {got} for {expected}");
+            }
+        }
+        let sums = model.log_probs(&case.prompt, &continuations).unwrap();
+        for (sum, score) in sums.iter().zip(&case.scores) {
+            let expected: f64 = score.log_probs.iter().sum();
+            assert!((sum - expected).abs() < 1e-3, "{name}: {sum} for {expected}");
+        }
+    }
+}
+
+#[test]
+fn log_probabilities_are_those_of_transformers() {
+    for name in VARIANTS {
+        let expected = expected(&fixture(name).join("expected.json"));
+        assert_scores(&load(name), &expected, name);
+    }
+}
+
+#[test]
+fn greedy_texts_are_those_of_transformers_alone_and_in_a_batch() {
+    let config = GenerateConfig { max_tokens: 64, ..GenerateConfig::default() };
+    for name in VARIANTS {
+        let model = endless(name);
+        let expected = expected(&fixture(name).join("expected.json"));
+        // Without an end, nothing begins an empty prompt but the begin token, which is there.
+        let prompts: Vec<&str> = expected.cases.iter().map(|case| case.prompt.as_str()).collect();
+        let together = model.generate_batch(&prompts, &config, &mut |_, _| {}).unwrap();
+        for (case, together) in expected.cases.iter().zip(together) {
+            let mut streamed = String::new();
+            let alone =
+                model.generate(&case.prompt, &config, &mut |text| streamed.push_str(text)).unwrap();
+            assert_eq!(alone.tokens, case.greedy, "{name} {:?}", case.prompt);
+            assert_eq!(alone, together, "{name}");
+            assert_eq!(alone.text, streamed);
+            assert_eq!(alone.finish, Finish::Length);
+        }
+    }
+}
+
+#[test]
+fn embeddings_are_the_last_hidden_states() {
+    for name in VARIANTS {
+        let model = load(name);
+        let expected = expected(&fixture(name).join("expected.json"));
+        let texts: Vec<&str> = expected.embeddings.keys().map(String::as_str).collect();
+        let got = model.embed(&texts, &mut |_| {}).unwrap();
+        assert_eq!(got.dim(), (texts.len(), model.embedding_dim()));
+        for (got, expected) in got.rows().into_iter().zip(expected.embeddings.values()) {
+            for (got, expected) in got.iter().zip(expected) {
+                assert!((got - expected).abs() < 1e-4, "{name}: {got} for {expected}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_score_does_not_depend_on_the_other_continuations() {
+    let model = load("qwen3");
+    let texts: Vec<String> = (0..60).map(|i| format!(" film {i} {}", "tent ".repeat(i))).collect();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let together = model.score("The viewer", &texts).unwrap();
+    for (text, together) in texts.iter().zip(together) {
+        let alone = model.score("The viewer", &[text]).unwrap();
+        for (alone, together) in alone[0].iter().zip(together) {
+            assert!((alone.log_prob - together.log_prob).abs() < 1e-4);
+        }
+    }
+}
+
+#[test]
+fn a_long_prompt_loses_its_beginning_and_a_long_continuation_is_refused() {
+    let model = load("llama");
+    let long = "The tent and the film. ".repeat(100);
+    let [score] = model.score(&long, &[" coffee"]).unwrap().try_into().unwrap();
+    assert!(score.iter().all(|token| token.log_prob.is_finite()));
+    let error = model.score("a", &["b", &long]).unwrap_err();
+    assert!(matches!(error, EncoderError::ContinuationTooLong { index: 1, context: 256, .. }));
+    let config = GenerateConfig { max_tokens: 10_000, ..GenerateConfig::default() };
+    let written = endless("llama").generate(&long, &config, &mut |_| {}).unwrap();
+    assert_eq!((written.tokens.len(), written.finish), (256, Finish::Length));
+}
+
+#[test]
+fn a_constrained_text_is_always_one_of_the_strings() {
+    let strings =
+        ["a tent", "a tent for two", "", "the film", "用户浏览了", "a tent 🏕", "the film"];
+    for name in VARIANTS {
+        let model = load(name);
+        for seed in 0..20 {
+            let config =
+                GenerateConfig { temperature: 3.0, seed, max_tokens: 1, ..Default::default() };
+            let mut streamed = String::new();
+            let written = model
+                .generate("Viewed", &config.only(&strings), &mut |text| streamed.push_str(text))
+                .unwrap();
+            let Finish::Only(index) = written.finish else { panic!("{written:?}") };
+            assert_eq!(
+                (written.text.as_str(), streamed.as_str()),
+                (strings[index], strings[index])
+            );
+        }
+        let greedy = GenerateConfig::default().only(&["a long film about the tent"]);
+        let written = model.generate("", &greedy, &mut |_| {}).unwrap();
+        assert_eq!(written.finish, Finish::Only(0));
+    }
+}
+
+#[test]
+fn constrained_draws_have_the_probabilities_of_their_tokens() {
+    let model = load("llama");
+    // One token each, none the beginning of another.
+    let strings = ["!", "a", "x"];
+    let log_probs = model.log_probs("The viewer", &strings).unwrap();
+    let total: f64 = log_probs.iter().map(|log_prob| log_prob.exp()).sum();
+    let mut counts = [0; 3];
+    for seed in 0..600 {
+        let config = GenerateConfig { temperature: 1.0, seed, ..Default::default() }.only(&strings);
+        let written = model.generate("The viewer", &config, &mut |_| {}).unwrap();
+        let Finish::Only(index) = written.finish else { panic!("{written:?}") };
+        counts[index] += 1;
+    }
+    for (count, log_prob) in counts.into_iter().zip(log_probs) {
+        let share = f64::from(count) / 600.0;
+        assert!((share - log_prob.exp() / total).abs() < 0.07, "{counts:?}");
+    }
+}
+
+#[test]
+fn a_seed_fixes_a_text_and_a_stop_string_ends_it() {
+    let model = endless("qwen2");
+    let config = GenerateConfig {
+        temperature: 1.0,
+        top_p: 0.9,
+        seed: 7,
+        max_tokens: 40,
+        ..Default::default()
+    };
+    let first = model.generate("The", &config, &mut |_| {}).unwrap();
+    let again = model.generate_batch(&["A film", "The"], &config, &mut |_, _| {}).unwrap();
+    assert_eq!(first, again[1]);
+    let other = GenerateConfig { seed: 8, ..config.clone() };
+    assert_ne!(model.generate("The", &other, &mut |_| {}).unwrap().tokens, first.tokens);
+
+    let middle = first.text.char_indices().nth(first.text.chars().count() / 2).unwrap().0;
+    let stop = first.text[middle..].chars().take(3).collect::<String>();
+    let stopping = GenerateConfig { stop: vec![stop.clone()], ..config };
+    let mut streamed = String::new();
+    let stopped = model.generate("The", &stopping, &mut |text| streamed.push_str(text)).unwrap();
+    assert_eq!(stopped.finish, Finish::Stop);
+    assert_eq!(stopped.text, first.text[..first.text.find(&stop).unwrap()]);
+    assert_eq!(stopped.text, streamed);
+}
+
+#[test]
+fn settings_out_of_range_are_refused() {
+    let model = load("llama");
+    let plain = GenerateConfig::default();
+    for (field, config) in [
+        ("max_tokens", GenerateConfig { max_tokens: 0, ..plain.clone() }),
+        ("temperature", GenerateConfig { temperature: f64::NAN, ..plain.clone() }),
+        ("top_k", GenerateConfig { top_k: Some(0), ..plain.clone() }),
+        ("top_p", GenerateConfig { top_p: 1.5, ..plain.clone() }),
+        ("repetition_penalty", GenerateConfig { repetition_penalty: 0.0, ..plain }),
+    ] {
+        let error = model.generate("a", &config, &mut |_| {}).unwrap_err();
+        assert!(matches!(error, EncoderError::InvalidConfig { field: it, .. } if it == field));
+    }
+}
+
+#[test]
+fn damaged_checkpoints_are_refused_with_the_file_and_the_field() {
+    let refused = |name: &str, damage: &dyn Fn(&Path)| {
+        let copy = copy(&fixture(name));
+        damage(copy.path());
+        Decoder::load(copy.path(), &device()).err().unwrap()
+    };
+    let config = |old: &'static str, new: &'static str| {
+        refused("llama3", &|directory| replace(directory, "config.json", old, new)).to_string()
+    };
+    assert!(config("\"llama\"", "\"gpt2\"").contains("model_type"));
+    assert!(config("\"silu\"", "\"gelu\"").contains("hidden_act"));
+    assert!(config("\"llama3\"", "\"yarn\"").contains("rope_scaling.rope_type"));
+    assert!(config("\"factor\": 8.0", "\"factor\": 0.0").contains("rope_scaling.factor"));
+    let heads = config("\"num_key_value_heads\": 2", "\"num_key_value_heads\": 3");
+    assert!(heads.contains("num_key_value_heads"));
+    let wide = config("\"intermediate_size\": 32", "\"intermediate_size\": 33");
+    assert!(wide.contains("mlp.gate_proj.weight") && wide.contains("model.safetensors"), "{wide}");
+    let deep = config("\"num_hidden_layers\": 2", "\"num_hidden_layers\": 3");
+    assert!(deep.contains("model.layers.2."), "{deep}");
+    let shallow = config("\"num_hidden_layers\": 2", "\"num_hidden_layers\": 1");
+    assert!(shallow.contains("model.layers.1."), "{shallow}");
+
+    let index = "model.safetensors.index.json";
+    let outside = refused("qwen3", &|directory| {
+        replace(directory, index, "model-00001-of", "../model-00001-of");
+    });
+    assert!(outside.to_string().contains("weight_map"), "{outside}");
+    let shard = fs::read_dir(fixture("qwen3")).unwrap().map(|entry| entry.unwrap().file_name());
+    let shard = shard.filter_map(|name| name.into_string().ok());
+    let shard = shard
+        .filter(|name| name.ends_with("of-00002.safetensors") || name.contains("-00002-of"))
+        .min()
+        .unwrap();
+    let missing = refused("qwen3", &|directory| fs::remove_file(directory.join(&shard)).unwrap());
+    assert!(matches!(missing, EncoderError::Io { .. }));
+    let truncated = refused("qwen3", &|directory| {
+        let path = directory.join(&shard);
+        let bytes = fs::read(&path).unwrap();
+        fs::write(path, &bytes[..bytes.len() / 2]).unwrap();
+    });
+    assert!(matches!(truncated, EncoderError::Safetensors { .. }));
+}
+
+#[test]
+#[ignore = "needs models/SmolLM2-135M-Instruct"]
+fn smollm2_scores_and_writes_as_transformers_does() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let model = Decoder::load(&root.join("../../models/SmolLM2-135M-Instruct"), &device()).unwrap();
+    let expected = expected(&root.join("tests/fixtures/smollm2.json"));
+    assert_scores(&model, &expected, "SmolLM2");
+    let config = GenerateConfig { max_tokens: 64, ..GenerateConfig::default() };
+    for case in expected.cases.iter().filter(|case| !case.greedy.is_empty()) {
+        let written = model.generate(&case.prompt, &config, &mut |_| {}).unwrap();
+        // The reference goes on behind an end.
+        assert_eq!(written.tokens, case.greedy[..written.tokens.len()]);
+        assert!(written.tokens.len() == 64 || written.finish == Finish::End);
+    }
+}
