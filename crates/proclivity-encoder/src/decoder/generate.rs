@@ -252,6 +252,10 @@ impl<'a> Writer<'a> {
         decoder: &mut DecodeStream<'_>,
         hand_on: &mut dyn FnMut(usize, &str),
     ) -> Result<(), EncoderError> {
+        // Only an empty string is complete, with nothing that leads on, before any token.
+        if self.take_last_choice() {
+            return Ok(());
+        }
         let allowed = self.choices.as_ref().map(|choices| {
             let mut allowed = choices.next();
             if choices.complete().is_some() {
@@ -259,13 +263,6 @@ impl<'a> Writer<'a> {
             }
             allowed
         });
-        if let Some(choices) = &self.choices
-            && let Some(index) = choices.complete()
-            && choices.next().is_empty()
-        {
-            self.finish = Some(Finish::Only(index));
-            return Ok(());
-        }
         let token = pick(logits, &self.all, allowed.as_deref(), config, &mut self.rng)?;
         if let Some(choices) = &mut self.choices {
             // A token that leads on is never taken for an end.
@@ -295,13 +292,18 @@ impl<'a> Writer<'a> {
         } else if self.all.len() - self.prompt == self.room {
             self.finish = Some(Finish::Length);
         }
-        if let Some(choices) = &self.choices
-            && let Some(index) = choices.complete()
-            && choices.next().is_empty()
-        {
+        self.take_last_choice();
+        Ok(())
+    }
+
+    /// Ends the text where it is complete and nothing leads on.
+    fn take_last_choice(&mut self) -> bool {
+        let choices = self.choices.as_ref();
+        let last = choices.filter(|choices| choices.next().is_empty()).and_then(Choices::complete);
+        if let Some(index) = last {
             self.finish = Some(Finish::Only(index));
         }
-        Ok(())
+        last.is_some()
     }
 
     fn done(self, config: &GenerateConfig, hand_on: &mut dyn FnMut(usize, &str)) -> Generated {
