@@ -30,7 +30,7 @@ impl TextEncoder for Decoder {
                 tokens.drain(self.context - 1..tokens.len() - 1);
             }
             let mut cache = self.network.cache(tokens.len());
-            let vector = super::network::host(self.network.read(&tokens, &mut cache));
+            let vector = super::layers::host(self.network.read(&tokens, &mut cache));
             let norm = vector.iter().map(|x| x * x).sum::<f32>().sqrt();
             if !(norm > 0.0 && norm.is_finite()) {
                 return Err(EncoderError::NonFiniteEmbedding { index });

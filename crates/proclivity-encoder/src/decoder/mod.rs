@@ -5,6 +5,7 @@ mod choices;
 mod config;
 mod embed;
 mod generate;
+mod layers;
 mod model;
 mod network;
 mod rotary;
