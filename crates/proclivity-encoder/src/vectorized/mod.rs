@@ -5,9 +5,11 @@
 
 mod attention;
 mod gelu;
+mod tanh;
 
-pub(crate) use attention::attention;
+pub(crate) use attention::{RelativeBias, attention};
 pub(crate) use gelu::gelu;
+pub(crate) use tanh::{gelu_tanh, tanh};
 
 /// How many numbers go side by side.
 const LANES: usize = 16;
