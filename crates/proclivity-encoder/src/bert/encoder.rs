@@ -394,3 +394,38 @@ fn first_failure(
     let (index, source) = failure.unwrap_or((first, batch));
     EncoderError::Tokenize { index, source }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_other_devices_compute_is_what_the_host_does() {
+        let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/encoders");
+        let texts = ["a film", "", "film camera roll", "a film camera", "the colour film, 35mm"];
+        let texts = [&texts[..], &["a white roll ".repeat(60).as_str(), "zzz"]].concat();
+        let all = ["cls_token", "max_tokens", "mean_tokens", "mean_sqrt_len_tokens"];
+        for variant in ["bert", "roberta", "xlm-roberta", "mpnet"] {
+            let mut encoder =
+                BertEncoder::load(&fixtures.join(variant), &"flex".parse().unwrap()).unwrap();
+            if encoder.layers.iter().all(|layer| matches!(layer, Layer::Normalize)) {
+                let modes = all.iter().chain(&["weightedmean_tokens", "lasttoken"]);
+                let modes: Vec<String> =
+                    modes.map(|mode| format!("\"pooling_mode_{mode}\": true")).collect();
+                let config = format!("{{{}, \"include_prompt\": false}}", modes.join(","));
+                encoder.pooling =
+                    Pooling::parse(Path::new("config.json"), config.as_bytes(), 32).unwrap();
+                encoder.full_dim = encoder.pooling.dim(32);
+                encoder.embedding_dim = encoder.full_dim;
+                encoder = encoder.with_prefix("a film").unwrap();
+                assert!(encoder.skip > 1);
+            }
+            let packed = encoder.embed(&texts, &mut |_| {}).unwrap();
+            encoder.packed = false;
+            let apart = encoder.embed(&texts, &mut |_| {}).unwrap();
+            let differences = (&packed - &apart).mapv(f32::abs);
+            assert!(differences.iter().all(|&d| d < 1e-5), "{variant}: {differences}");
+        }
+    }
+}
