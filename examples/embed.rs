@@ -68,10 +68,10 @@ fn run(command: Command) -> Result<(), Box<dyn Error>> {
     }
 
     let texts = Lines::open(&command.input)?.count()?;
-    let at_output = |error| format!("{}: {error}", command.output.display());
+    let at_output = |error: std::io::Error| format!("{}: {error}", command.output.display());
     let mut file = BufWriter::new(File::create(&command.output).map_err(at_output)?);
     let shape = [texts as u64, encoder.embedding_dim() as u64];
-    let mut vectors = npyz::WriteOptions::new()
+    let mut vectors = npyz::WriteOptions::<f32>::new()
         .default_dtype()
         .shape(&shape)
         .writer(&mut file)
