@@ -48,6 +48,16 @@ pub enum EncoderError {
         /// What is supported.
         expected: &'static str,
     },
+    /// A prompt that the checkpoint doesn't have.
+    #[error("{path} has no prompt {name:?}, only {known:?}")]
+    UnknownPrompt {
+        /// The file of the prompts.
+        path: PathBuf,
+        /// The name that was asked for.
+        name: String,
+        /// The names there are.
+        known: Vec<String>,
+    },
     /// A file that is no valid safetensors file: truncated, or with a damaged header.
     #[error("{path} is no valid safetensors file: {source}")]
     Safetensors {

@@ -9,6 +9,7 @@ mod device;
 mod error;
 mod model;
 mod vectorized;
+mod weights;
 
 pub use bert::BertEncoder;
 pub use cache::embed_cached;

@@ -146,7 +146,7 @@ fn a_header_that_claims_too_much_is_refused() {
 fn other_architectures_and_shapes_are_refused() {
     for (from, to, field) in [
         ("\"model_type\": \"bert\"", "\"model_type\": \"llama\"", "model_type"),
-        ("\"hidden_act\": \"gelu\"", "\"hidden_act\": \"relu\"", "hidden_act"),
+        ("\"hidden_act\": \"gelu\"", "\"hidden_act\": \"silu\"", "hidden_act"),
         ("\"num_attention_heads\": 4", "\"num_attention_heads\": 3", "num_attention_heads"),
         ("\"num_attention_heads\": 4", "\"num_attention_heads\": 0", "num_attention_heads"),
         ("\"type_vocab_size\": 2", "\"type_vocab_size\": 0", "type_vocab_size"),

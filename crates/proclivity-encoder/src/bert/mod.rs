@@ -1,7 +1,10 @@
 //! The BERT family: bidirectional encoders that turn a text into one vector.
 
+mod activation;
 mod config;
 mod encoder;
 mod network;
+mod pooling;
+mod sentence;
 
 pub use encoder::BertEncoder;

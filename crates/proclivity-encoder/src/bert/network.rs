@@ -1,23 +1,29 @@
-//! The BERT network in burn (Devlin et al. 2019), post-norm, for packed texts: no token is padding.
+//! The network of the BERT family in burn, post-norm, for packed texts: no token is padding.
 
 use burn::module::{Module, Param};
 use burn::nn::{Embedding, LayerNorm, LayerNormConfig, Linear};
 use burn::tensor::ops::AttentionModuleOptions;
-use burn::tensor::{Device, Int, Tensor, TensorData, activation, module};
+use burn::tensor::{Device, Int, Tensor, TensorData, module};
 
-use super::config::BertConfig;
+use super::activation::Activation;
+use super::config::{Architecture, BertConfig, Positions, Variant};
 use crate::EncoderError;
-use crate::checkpoint::Weights;
-use crate::vectorized::{attention, gelu};
+use crate::vectorized::{RelativeBias, attention};
+use crate::weights::WeightFiles;
 
 #[derive(Module, Debug)]
 pub(super) struct Bert {
     words: Embedding,
     positions: Embedding,
     /// The embedding of token type 0, the only one that single texts have.
-    token_type: Param<Tensor<1>>,
+    token_type: Option<Param<Tensor<1>>>,
     norm: LayerNorm,
     blocks: Vec<Block>,
+    #[module(skip)]
+    numbering: Positions,
+    /// Added to the scores of each block's attention.
+    #[module(skip)]
+    bias: Option<RelativeBias>,
 }
 
 #[derive(Module, Debug)]
@@ -30,63 +36,110 @@ struct Block {
     down: Linear,
     output_norm: LayerNorm,
     heads: usize,
+    #[module(skip)]
+    activation: Activation,
+}
+
+/// What checkpoints call the parts of a block's attention.
+struct AttentionNames {
+    query_key_value: [&'static str; 3],
+    output: &'static str,
+    norm: &'static str,
+}
+
+impl Variant {
+    /// What precedes all names where the checkpoint is of a model with a head.
+    fn prefix(self) -> &'static str {
+        match self {
+            Self::Bert => "bert.",
+            Self::Roberta => "roberta.",
+            Self::Mpnet => "mpnet.",
+        }
+    }
+
+    fn attention_names(self) -> AttentionNames {
+        match self {
+            Self::Bert | Self::Roberta => AttentionNames {
+                query_key_value: [
+                    "attention.self.query",
+                    "attention.self.key",
+                    "attention.self.value",
+                ],
+                output: "attention.output.dense",
+                norm: "attention.output.LayerNorm",
+            },
+            Self::Mpnet => AttentionNames {
+                query_key_value: ["attention.attn.q", "attention.attn.k", "attention.attn.v"],
+                output: "attention.attn.o",
+                norm: "attention.LayerNorm",
+            },
+        }
+    }
 }
 
 impl Bert {
-    /// Takes the parameters from a file in PyTorch's names and layout.
+    /// Takes the parameters from files in PyTorch's names and layout.
     pub(super) fn load(
         config: &BertConfig,
-        weights: &Weights<'_>,
+        architecture: &Architecture,
+        weights: &WeightFiles,
         device: &Device,
     ) -> Result<Self, EncoderError> {
+        let Architecture { variant, activation, positions } = *architecture;
         let width = config.hidden_size;
-        let prefix =
-            if weights.contains("bert.embeddings.word_embeddings.weight") { "bert." } else { "" };
-        let embedding = |name: &str, rows| {
+        let prefix = variant.prefix();
+        let with_prefix = format!("{prefix}embeddings.word_embeddings.weight");
+        let prefix = if weights.contains(&with_prefix) { prefix } else { "" };
+        let embedding = |name: &str, rows| -> Result<Tensor<2>, EncoderError> {
             let name = format!("{prefix}embeddings.{name}.weight");
             weights.take(&name, [rows, width], device)
         };
-        let types: Tensor<2> = embedding("token_type_embeddings", config.type_vocab_size)?;
+        let token_type = match variant {
+            Variant::Mpnet => None,
+            Variant::Bert | Variant::Roberta => {
+                let types = embedding("token_type_embeddings", config.type_vocab_size)?;
+                Some(Param::from_tensor(types.narrow(0, 0, 1).squeeze_dim(0)))
+            }
+        };
+        let bias = match variant {
+            Variant::Mpnet => Some(relative_bias(config, positions.room(config), prefix, weights)?),
+            Variant::Bert | Variant::Roberta => None,
+        };
+        let names = variant.attention_names();
         let blocks = (0..config.num_hidden_layers)
             .map(|layer| {
                 let at = |part: &str| format!("{prefix}encoder.layer.{layer}.{part}");
                 let linear = |part: &str, from, to| linear(weights, &at(part), from, to, device);
                 let norm =
                     |part: &str| norm(weights, &at(part), width, config.layer_norm_eps, device);
+                let [query, key, value] = names.query_key_value;
                 Ok(Block {
                     query_key_value: side_by_side([
-                        linear("attention.self.query", width, width)?,
-                        linear("attention.self.key", width, width)?,
-                        linear("attention.self.value", width, width)?,
+                        linear(query, width, width)?,
+                        linear(key, width, width)?,
+                        linear(value, width, width)?,
                     ]),
-                    output: linear("attention.output.dense", width, width)?,
-                    attention_norm: norm("attention.output.LayerNorm")?,
+                    output: linear(names.output, width, width)?,
+                    attention_norm: norm(names.norm)?,
                     up: linear("intermediate.dense", width, config.intermediate_size)?,
                     down: linear("output.dense", config.intermediate_size, width)?,
                     output_norm: norm("output.LayerNorm")?,
                     heads: config.num_attention_heads,
+                    activation,
                 })
             })
             .collect::<Result<_, EncoderError>>()?;
+        let words = embedding("word_embeddings", config.vocab_size)?;
+        let places = embedding("position_embeddings", config.max_position_embeddings)?;
+        let norm_name = format!("{prefix}embeddings.LayerNorm");
         Ok(Self {
-            words: Embedding {
-                weight: Param::from_tensor(embedding("word_embeddings", config.vocab_size)?),
-            },
-            positions: Embedding {
-                weight: Param::from_tensor(embedding(
-                    "position_embeddings",
-                    config.max_position_embeddings,
-                )?),
-            },
-            token_type: Param::from_tensor(types.narrow(0, 0, 1).squeeze_dim(0)),
-            norm: norm(
-                weights,
-                &format!("{prefix}embeddings.LayerNorm"),
-                width,
-                config.layer_norm_eps,
-                device,
-            )?,
+            words: Embedding { weight: Param::from_tensor(words) },
+            positions: Embedding { weight: Param::from_tensor(places) },
+            token_type,
+            norm: norm(weights, &norm_name, width, config.layer_norm_eps, device)?,
             blocks,
+            numbering: positions,
+            bias,
         })
     }
 
@@ -99,14 +152,48 @@ impl Bert {
             let count = ids.len();
             Tensor::<1, Int>::from_data(TensorData::new(ids, [count]), device)
         };
-        let positions = texts.lengths.iter().flat_map(|&length| 0..length as i64).collect();
-        let embedded =
-            self.words.weight.val().select(0, ids(tokens.iter().map(|&id| id.into()).collect()))
-                + self.positions.weight.val().select(0, ids(positions))
-                + self.token_type.val().unsqueeze();
+        let mut rest = tokens;
+        let mut positions = Vec::with_capacity(tokens.len());
+        for &length in &texts.lengths {
+            let (text, after) = rest.split_at(length);
+            positions.extend(self.numbering.of(text));
+            rest = after;
+        }
+        let words = tokens.iter().map(|&id| id.into()).collect();
+        let embedded = self.words.weight.val().select(0, ids(words))
+            + self.positions.weight.val().select(0, ids(positions));
+        let embedded = match &self.token_type {
+            Some(token_type) => embedded + token_type.val().unsqueeze(),
+            None => embedded,
+        };
+        let packed = self.bias.as_ref().filter(|_| texts.on_host);
+        let dense = self.bias.as_ref().filter(|_| !texts.on_host);
+        let dense = dense.map(|bias| dense_bias(bias, texts, self.heads(), device));
+        let bias = Bias { packed, dense };
         let embedded = self.norm.forward(embedded);
-        self.blocks.iter().fold(embedded, |hidden, block| block.forward(hidden, texts))
+        self.blocks.iter().fold(embedded, |hidden, block| block.forward(hidden, texts, &bias))
     }
+
+    fn heads(&self) -> usize {
+        self.blocks.first().map_or(0, |block| block.heads)
+    }
+}
+
+/// What is added to the scores of attention, if anything.
+struct Bias<'a> {
+    /// For texts that are packed.
+    packed: Option<&'a RelativeBias>,
+    /// For texts of the same length: `[texts, heads, length, length]`.
+    dense: Option<Tensor<4>>,
+}
+
+fn dense_bias(bias: &RelativeBias, texts: &Texts, heads: usize, device: &Device) -> Tensor<4> {
+    let (count, length) = (texts.lengths.len(), texts.lengths.first().copied().unwrap_or(0));
+    let queries = (0..heads).flat_map(|head| (0..length).map(move |query| (head, query)));
+    let values: Vec<f32> =
+        queries.flat_map(|(head, query)| bias.row(head, query, length)).copied().collect();
+    let one = Tensor::<4>::from_data(TensorData::new(values, [1, heads, length, length]), device);
+    one.expand([count, heads, length, length])
 }
 
 /// The texts of a batch.
@@ -120,25 +207,29 @@ pub(super) struct Texts {
 impl Block {
     /// # Shapes
     /// `[tokens, width]` → the same
-    fn forward(&self, hidden: Tensor<2>, texts: &Texts) -> Tensor<2> {
-        let attended = self.attend(self.query_key_value.forward(hidden.clone()), texts);
+    fn forward(&self, hidden: Tensor<2>, texts: &Texts, bias: &Bias<'_>) -> Tensor<2> {
+        let attended = self.attend(self.query_key_value.forward(hidden.clone()), texts, bias);
         let hidden = self.attention_norm.forward(hidden + self.output.forward(attended));
         let expanded = self.up.forward(hidden.clone());
-        let expanded =
-            if texts.on_host { on_host(expanded, gelu) } else { activation::gelu(expanded) };
+        let expanded = if texts.on_host {
+            on_host(expanded, |values| self.activation.apply(values))
+        } else {
+            self.activation.forward(expanded)
+        };
         self.output_norm.forward(hidden + self.down.forward(expanded))
     }
 
     /// # Shapes
     /// `[tokens, 3 · width]` → `[tokens, width]`
-    fn attend(&self, query_key_value: Tensor<2>, texts: &Texts) -> Tensor<2> {
+    fn attend(&self, query_key_value: Tensor<2>, texts: &Texts, bias: &Bias<'_>) -> Tensor<2> {
         let [tokens, columns] = query_key_value.dims();
         let width = columns / 3;
         if texts.on_host {
             let device = query_key_value.device();
             let data = query_key_value.into_data();
-            let attended =
-                data.as_slice::<f32>().map(|input| attention(input, &texts.lengths, self.heads));
+            let attended = data
+                .as_slice::<f32>()
+                .map(|input| attention(input, &texts.lengths, self.heads, bias.packed));
             let attended = TensorData::new(attended.unwrap_or_default(), [tokens, width]);
             return Tensor::from_data(attended, &device);
         }
@@ -150,7 +241,8 @@ impl Block {
         };
         // No text is padded, so there is nothing to mask.
         let options = AttentionModuleOptions::default();
-        let attended = module::attention(split(0), split(1), split(2), None, None, options);
+        let bias = bias.dense.clone();
+        let attended = module::attention(split(0), split(1), split(2), None, bias, options);
         attended.swap_dims(1, 2).reshape([tokens, width])
     }
 }
@@ -176,7 +268,7 @@ fn side_by_side(layers: [Linear; 3]) -> Linear {
 }
 
 fn linear(
-    weights: &Weights<'_>,
+    weights: &WeightFiles,
     name: &str,
     from: usize,
     to: usize,
@@ -192,7 +284,7 @@ fn linear(
 }
 
 fn norm(
-    weights: &Weights<'_>,
+    weights: &WeightFiles,
     name: &str,
     width: usize,
     epsilon: f64,
@@ -202,4 +294,38 @@ fn norm(
     norm.gamma = Param::from_tensor(weights.take(&format!("{name}.weight"), [width], device)?);
     norm.beta = Some(Param::from_tensor(weights.take(&format!("{name}.bias"), [width], device)?));
     Ok(norm)
+}
+
+/// MPNet's bias, which all blocks share: near keys have one each, farther ones share buckets whose
+/// widths grow.
+fn relative_bias(
+    config: &BertConfig,
+    reach: usize,
+    prefix: &str,
+    weights: &WeightFiles,
+) -> Result<RelativeBias, EncoderError> {
+    let (heads, buckets) = (config.num_attention_heads, config.relative_attention_num_buckets);
+    let name = format!("{prefix}encoder.relative_attention_bias.weight");
+    let values = weights.take_data(&name, &[buckets, heads])?;
+    let values = values.try_into_vec::<f32>().unwrap_or_default();
+    Ok(RelativeBias::new(heads, reach, |head, distance| {
+        values[relative_bucket(distance, buckets) * heads + head]
+    }))
+}
+
+/// The bucket of a key's distance from its query.
+///
+/// # Source
+/// Raffel et al. 2020, Exploring the Limits of Transfer Learning, section 2.1; 128 is MPNet's
+/// farthest distance.
+fn relative_bucket(distance: isize, buckets: usize) -> usize {
+    const FARTHEST: f32 = 128.0;
+    let half = buckets / 2;
+    let side = if distance > 0 { half } else { 0 };
+    let (far, exact) = (distance.unsigned_abs(), half / 2);
+    if far < exact {
+        return side + far;
+    }
+    let ratio = (far as f32 / exact as f32).ln() / (FARTHEST / exact as f32).ln();
+    side + (exact + (ratio * (half - exact) as f32) as usize).min(half - 1)
 }

@@ -11,7 +11,8 @@ use safetensors::tensor::TensorView;
 use super::network::{Block, Network, host};
 use super::tokens::TextTokenizer;
 use super::{CausalConfig, CausalModel};
-use crate::checkpoint::{Weights, parse_json, parse_tokenizer, read};
+use crate::checkpoint::{parse_json, parse_tokenizer, read};
+use crate::weights::WeightFiles;
 use crate::{ComputeDevice, EncoderError};
 
 const CONFIG: &str = "config.json";
@@ -54,7 +55,6 @@ impl CausalModel {
         let config: CausalConfig = parse_json(&path, &read(&path)?)?;
         config.validate()?;
         let weights_path = directory.join(WEIGHTS);
-        let bytes = read(&weights_path)?;
         let path = directory.join(TOKENIZER);
         // Vocabularies are small: as many rows as there are tokens, checked by the shapes below.
         let tokenizer = parse_tokenizer(&path, &read(&path)?, config.vocab_size)?;
@@ -64,7 +64,7 @@ impl CausalModel {
         let (width, feed_forward) = (config.width, config.feed_forward);
 
         let device = device.burn().clone().inner();
-        let weights = Weights::new(&weights_path, &bytes)?;
+        let weights = WeightFiles::open(directory)?;
         let matrix = |name: &str, shape: [usize; 2]| {
             weights.take(name, shape, &device).map(Param::from_tensor)
         };

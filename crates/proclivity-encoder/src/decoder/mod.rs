@@ -11,7 +11,6 @@ mod network;
 mod rotary;
 mod sample;
 mod score;
-mod shards;
 mod stream;
 
 pub use generate::{Finish, GenerateConfig, Generated};

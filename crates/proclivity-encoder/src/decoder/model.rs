@@ -6,8 +6,8 @@ use tokenizers::Tokenizer;
 
 use super::config::{DecoderConfig, GenerationFile};
 use super::network::Network;
-use super::shards::Files;
 use crate::checkpoint::{parse_json, parse_tokenizer, read, read_optional};
+use crate::weights::WeightFiles;
 use crate::{ComputeDevice, EncoderError};
 
 /// A decoder of the Llama family (Llama, SmolLM2, TinyLlama), Qwen2 or Qwen3: it scores texts, writes
@@ -52,17 +52,16 @@ impl Decoder {
         };
         let (ends, begin) = config.special_tokens(generation);
 
-        let files = Files::read(directory)?;
-        let weights = files.weights()?;
+        let weights = WeightFiles::open(directory)?;
         let network = Network::load(&config_path, &config, &weights, device)?;
-        weights.finish(|name| name.ends_with("rotary_emb.inv_freq") || name == "lm_head.weight")?;
 
         let mut hash = blake3::Hasher::new_derive_key("proclivity Decoder 1");
-        let small = [config_bytes.as_slice(), tokenizer_bytes.as_slice()];
-        for bytes in small.into_iter().chain(files.bytes()) {
+        for bytes in [&config_bytes, &tokenizer_bytes] {
             hash.update(&(bytes.len() as u64).to_le_bytes());
             hash.update(bytes);
         }
+        weights.hash(&mut hash)?;
+        weights.finish(|name| name.ends_with("rotary_emb.inv_freq") || name == "lm_head.weight")?;
         Ok(Self {
             network,
             tokenizer,

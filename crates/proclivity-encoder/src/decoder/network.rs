@@ -9,8 +9,8 @@ use super::cache::{Cache, Layer};
 use super::config::DecoderConfig;
 use super::layers::{Norm, Projection, host, product, swish_gate};
 use super::rotary::{Rotary, Rotation, rotate};
-use super::shards::Shards;
 use crate::vectorized::cached_attention;
+use crate::weights::WeightFiles;
 use crate::{ComputeDevice, EncoderError};
 
 /// Sequences are read in pieces of so many tokens, which bounds the memory of what lies between.
@@ -58,7 +58,7 @@ impl Network {
     pub(super) fn load(
         path: &Path,
         config: &DecoderConfig,
-        weights: &Shards<'_>,
+        weights: &WeightFiles,
         device: &ComputeDevice,
     ) -> Result<Self, EncoderError> {
         let (width, feed_forward) = (config.hidden_size, config.intermediate_size);

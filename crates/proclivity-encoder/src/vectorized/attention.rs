@@ -4,12 +4,41 @@ use pulp::{Arch, Simd, WithSimd};
 
 use super::{LANES, exp};
 
-/// softmax(Q Kᵀ / √head width) V of each text and head.
+/// What is added to the scores of attention, by how far the key is from the query.
+#[derive(Debug, Clone)]
+pub(crate) struct RelativeBias {
+    /// `[heads, 2 · reach − 1]`: key − query from 1 − reach on.
+    values: Vec<f32>,
+    /// Texts have at most as many tokens.
+    reach: usize,
+}
+
+impl RelativeBias {
+    /// From a function of the head and of key − query.
+    pub(crate) fn new(heads: usize, reach: usize, bias: impl Fn(usize, isize) -> f32) -> Self {
+        let far = reach as isize - 1;
+        let distances = (0..heads).flat_map(|head| (-far..=far).map(move |far| (head, far)));
+        Self { values: distances.map(|(head, distance)| bias(head, distance)).collect(), reach }
+    }
+
+    /// The bias of a text's keys for one of its queries.
+    pub(crate) fn row(&self, head: usize, query: usize, length: usize) -> &[f32] {
+        let start = head * (2 * self.reach - 1) + self.reach - 1 - query;
+        &self.values[start..start + length]
+    }
+}
+
+/// softmax(Q Kᵀ / √head width + bias) V of each text and head.
 ///
 /// # Shapes
 /// `query_key_value`: `[tokens, 3 · width]`, heads side by side; `lengths`: tokens of each text, in
 /// their order; result: `[tokens, width]`
-pub(crate) fn attention(query_key_value: &[f32], lengths: &[usize], heads: usize) -> Vec<f32> {
+pub(crate) fn attention(
+    query_key_value: &[f32],
+    lengths: &[usize],
+    heads: usize,
+    bias: Option<&RelativeBias>,
+) -> Vec<f32> {
     let tokens: usize = lengths.iter().sum();
     let width = query_key_value.len() / tokens.max(1) / 3;
     let mut out = vec![0.0; tokens * width];
@@ -21,6 +50,8 @@ pub(crate) fn attention(query_key_value: &[f32], lengths: &[usize], heads: usize
         for head in 0..heads {
             let head_width = width / heads;
             let head = Head {
+                head,
+                bias,
                 text,
                 width,
                 head_width,
@@ -44,6 +75,8 @@ struct Scratch {
 }
 
 struct Head<'a> {
+    head: usize,
+    bias: Option<&'a RelativeBias>,
     /// `[length, 3 · width]`
     text: &'a [f32],
     width: usize,
@@ -59,7 +92,7 @@ impl WithSimd for Head<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
-        let Self { text, width, head_width, first, scratch, out } = self;
+        let Self { head, bias, text, width, head_width, first, scratch, out } = self;
         let length = text.len() / (3 * width);
         let padded = length.next_multiple_of(LANES);
         scratch.keys.clear();
@@ -70,8 +103,12 @@ impl WithSimd for Head<'_> {
             }
         }
         let scale = 1.0 / (head_width as f32).sqrt();
-        for (row, out) in text.chunks_exact(3 * width).zip(out.chunks_exact_mut(width)) {
+        let rows = text.chunks_exact(3 * width).zip(out.chunks_exact_mut(width));
+        for (token, (row, out)) in rows.enumerate() {
             scratch.scores.clear();
+            if let Some(bias) = bias {
+                scratch.scores.extend(bias.row(head, token, length));
+            }
             scratch.scores.resize(padded, 0.0);
             for (query, keys) in
                 row[first..][..head_width].iter().zip(scratch.keys.chunks_exact(padded))
@@ -117,13 +154,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_the_softmax_of_scaled_products_text_by_text() {
+    fn it_is_the_softmax_of_scaled_products_and_bias_text_by_text() {
         let (lengths, heads, head_width) = ([3, 1, 37], 2, 5);
         let width = heads * head_width;
         let tokens: usize = lengths.iter().sum();
         let input: Vec<f32> =
             (0..tokens * 3 * width).map(|at| ((at * 7919) % 1013) as f32 / 250.0 - 2.0).collect();
-        let got = attention(&input, &lengths, heads);
+        let bias_of = |head: usize, distance: isize| (head as f32 + 0.3) * distance as f32 / 20.0;
+        let bias = RelativeBias::new(heads, 40, bias_of);
+        let got = attention(&input, &lengths, heads, Some(&bias));
         let row = |token: usize, part: usize, head: usize| {
             let start = token * 3 * width + part * width + head * head_width;
             &input[start..start + head_width]
@@ -140,7 +179,9 @@ mod tests {
                                 .zip(row(other, 1, head))
                                 .map(|(a, b)| f64::from(a * b))
                                 .sum();
-                            (dot / (head_width as f64).sqrt()).exp()
+                            let distance = other as isize - token as isize;
+                            let bias = f64::from(bias_of(head, distance));
+                            (dot / (head_width as f64).sqrt() + bias).exp()
                         })
                         .collect();
                     let total: f64 = weights.iter().sum();
@@ -158,6 +199,6 @@ mod tests {
             }
             start += length;
         }
-        assert!(attention(&[], &[], 2).is_empty());
+        assert!(attention(&[], &[], 2, None).is_empty());
     }
 }

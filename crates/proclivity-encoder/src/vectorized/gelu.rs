@@ -71,7 +71,8 @@ mod tests {
         }
         let mut far = [-1e30_f32, -100.0, 0.0, 100.0, 1e30, f32::NAN];
         gelu(&mut far);
-        assert_eq!(far[..5], [0.0, 0.0, 0.0, 100.0, 1e30]);
+        assert!(far[..2].iter().all(|x| x.abs() < 1e-30));
+        assert_eq!(far[2..5], [0.0, 100.0, 1e30]);
         assert!(far[5].is_nan());
     }
 }

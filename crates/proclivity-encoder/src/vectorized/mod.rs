@@ -8,12 +8,14 @@ mod cached;
 mod gated;
 mod gelu;
 mod log_sum_exp;
+mod tanh;
 
-pub(crate) use attention::attention;
+pub(crate) use attention::{RelativeBias, attention};
 pub(crate) use cached::{Span, cached_attention};
 pub(crate) use gated::gated;
 pub(crate) use gelu::gelu;
 pub(crate) use log_sum_exp::log_sum_exp;
+pub(crate) use tanh::{gelu_tanh, tanh};
 
 /// How many numbers go side by side.
 const LANES: usize = 16;
