@@ -1,12 +1,13 @@
 """Fits the linear model of two timescales with NumPy, SciPy and OpenBLAS, as one would there.
 
-    python3 benches/peers/linear.py LOG [cho|solve] [double|single] [dense|pairs]
+    python3 benches/peers/linear.py LOG [cho|solve] [double|single] [pairs|sparse] [WEIGHTS]
 
 LOG has lines `user item` in order of time; ids count from 1; the last two events of a user are held
 out, as in the example `linear_scale`, whose numbers are printed under the same names. There is no
 kernel: run the example without embeddings. `pairs` sums XᵀX by the distance of two events, which is
 how the Rust code does it and the fastest way we found in NumPy; `sparse` multiplies SciPy's sparse
-matrices, which is what one would write first. Prints one JSON line.
+matrices, which is what one would write first. WEIGHTS is where they are written, raw f64, for the
+example to compare with. Prints one JSON line.
 """
 
 import json
@@ -61,8 +62,9 @@ def by_pairs(sequences, items):
     gram, cross = np.zeros((features, features)), np.zeros((features, items))
     for a, (fast, fast_window, _) in enumerate(SCALES):
         for gap in range(1, fast_window + 1):
-            here = np.flatnonzero(left[:-gap] >= gap) if gap else np.arange(len(events))
-            np.add.at(cross, (events[here] + a * items, events[here + gap]), fast ** (gap - 1))
+            here = np.flatnonzero(left[:-gap] >= gap)
+            at = (events[here] + a * items) * items + events[here + gap]
+            np.add.at(cross.reshape(-1), at, fast ** (gap - 1))
         for b, (slow, slow_window, _) in list(enumerate(SCALES))[a:]:
             for gap in range(-slow_window + 1, fast_window):
                 if a == b and gap < 0:
@@ -76,22 +78,22 @@ def by_pairs(sequences, items):
                 ratio = fast * slow
                 sums = fast**ahead * slow**behind * np.cumsum(ratio ** np.arange(most))
                 value = sums[np.minimum(left[late], most) - 1]
+                if a == b and gap == 0:
+                    value = value / 2  # a block is added to its transpose in the end
                 i, j = events[late - ahead], events[late - behind]
-                np.add.at(gram, (i + a * items, j + b * items), value)
-                if a == b and gap > 0:
-                    np.add.at(gram, (j + a * items, i + a * items), value)
-    upper = np.triu(gram, 1) if len(SCALES) == 1 else None
-    del upper
+                np.add.at(gram.reshape(-1), (i + a * items) * features + j + b * items, value)
+    # Each pair was added once, in one of its two places.
     for a in range(len(SCALES)):
+        own = gram[a * items : (a + 1) * items, a * items : (a + 1) * items]
+        own += own.T.copy()
         for b in range(a):
-            gram[a * items : (a + 1) * items, b * items : (b + 1) * items] = gram[
-                b * items : (b + 1) * items, a * items : (a + 1) * items
-            ].T
+            own_below = slice(a * items, (a + 1) * items), slice(b * items, (b + 1) * items)
+            gram[own_below] = gram[own_below[::-1]].T
     return gram, cross
 
 
 def main():
-    path, how, precision, way = (sys.argv[1:] + ["cho", "double", "pairs"][len(sys.argv) - 2 :])[:4]
+    path, how, precision, way = (sys.argv[1:5] + ["cho", "double", "pairs"][len(sys.argv) - 2 :])[:4]
     users = read(path)
     items = max(map(max, users)) + 1
     sequences = [u[:-2] for u in users]
