@@ -26,7 +26,10 @@ pub use interests::{
     SoftLabels, entropy, exact_shares, kl_divergence,
 };
 pub use linear_mixture::{LinearMixture, mixture_weights};
-pub use next_step::{Kernel, NextStep, NextStepConfig, nearest_items};
+pub use next_step::{
+    Kernel, MarkovChain, MarkovChainPosterior, NextStep, NextStepConfig, Sequence,
+    TransitionCounts, Transitions, nearest_items,
+};
 pub use predictive::Predictive;
 pub use sites::Sites;
 pub use views::fuse_views;
