@@ -85,8 +85,7 @@ impl Row {
     }
 
     fn scaled(&self, kept: f64) -> Self {
-        // No count grows, so that none leaves its range.
-        let scale = |count: i64| fixed::weighted(count, kept).unwrap_or(count);
+        let scale = |count: i64| fixed::kept(count, kept);
         let pairs = self.items.iter().zip(&self.counts).map(|(&item, &count)| (item, scale(count)));
         let (items, counts): (Vec<u32>, Vec<i64>) = pairs.filter(|&(_, count)| count > 0).unzip();
         let total = counts.iter().sum();
