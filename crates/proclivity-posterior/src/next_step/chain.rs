@@ -149,7 +149,7 @@ impl MarkovChainPosterior {
         known_items(&[item], self.prior.popularity.len())?;
         let mut concentrations = self.prior.concentrations(item);
         if let Some(row) = self.counts.rows().get(&item) {
-            row.counts().for_each(|(to, count)| concentrations[to as usize] += count);
+            row.add_to(&mut concentrations, 1.0);
         }
         Dirichlet::new(concentrations)
     }
@@ -170,8 +170,8 @@ impl Predictive for MarkovChainPosterior {
         let row = self.counts.rows().get(&newest);
         let total = self.prior.total(newest) + row.map_or(0.0, |row| row.total());
         out.copy_from_slice(&self.prior.concentrations(newest));
-        for (to, count) in row.iter().flat_map(|row| row.counts()) {
-            out[to as usize] += count;
+        if let Some(row) = row {
+            row.add_to(out, 1.0);
         }
         out.iter_mut().for_each(|out| *out = (*out / total).ln());
     }

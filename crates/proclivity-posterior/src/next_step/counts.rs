@@ -58,6 +58,14 @@ impl Row {
         self.items.iter().zip(&self.counts).map(|(&item, &count)| (item, fixed::from_steps(count)))
     }
 
+    /// Adds `weight` times each count.
+    pub(super) fn add_to(&self, out: &mut [f64], weight: f64) {
+        let weight = weight * fixed::from_steps(1);
+        for (&item, &count) in self.items.iter().zip(&self.counts) {
+            out[item as usize] += weight * count as f64;
+        }
+    }
+
     fn is_empty(&self) -> bool {
         self.occurrences == 0 && self.items.is_empty()
     }

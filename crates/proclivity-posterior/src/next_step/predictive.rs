@@ -61,7 +61,8 @@ impl NextStep {
     /// From counts of the family's own kind.
     pub(super) fn new(family: &Transitions, evidence: &TransitionCounts) -> Self {
         let config = family.config();
-        let mut rows = vec![Arc::new(Row::default()); family.item_count()];
+        let empty = Arc::new(Row::default());
+        let mut rows = vec![empty; family.item_count()];
         for (&item, row) in evidence.rows() {
             rows[item as usize] = Arc::clone(row);
         }
@@ -131,9 +132,7 @@ impl NextStep {
         let smoothing = self.config().kernel_smoothing;
         let near = self.prior.neighbors(from).map(|(near, weight)| (near, smoothing * weight));
         for (row, weight) in near.chain([(from, 1.0)]).filter(|&(_, weight)| weight > 0.0) {
-            self.rows[row as usize]
-                .counts()
-                .for_each(|(item, count)| out[item as usize] += weight * count);
+            self.rows[row as usize].add_to(out, weight);
         }
     }
 
@@ -234,9 +233,7 @@ impl Predictive for NextStep {
         for group in rows.chunk_by(|a, b| a.0 == b.0) {
             let coefficient: f64 = group.iter().map(|&(_, c)| c).sum();
             if coefficient > 0.0 {
-                for (item, count) in self.rows[group[0].0 as usize].counts() {
-                    out[item as usize] += coefficient * count;
-                }
+                self.rows[group[0].0 as usize].add_to(out, coefficient);
             }
         }
         for (out, share) in out.iter_mut().zip(&self.prior.popularity) {
