@@ -13,6 +13,7 @@ mod log_sum_exp;
 mod next_step;
 mod predictive;
 mod sites;
+mod taste;
 mod views;
 
 pub use assumed_density::AssumedDensity;
@@ -29,4 +30,8 @@ pub use linear_mixture::{LinearMixture, mixture_weights};
 pub use next_step::{Kernel, NextStep, NextStepConfig, nearest_items};
 pub use predictive::Predictive;
 pub use sites::Sites;
+pub use taste::{
+    Choice, ChoiceSet, Measured, Normal, NormalEvidence, NormalInverseGamma,
+    NormalInverseGammaPosterior, NormalPosterior, Rated, RegressionEvidence, StudentT,
+};
 pub use views::fuse_views;
