@@ -45,7 +45,8 @@ pub use next_step::{Kernel, NextStep, NextStepConfig, nearest_items};
 pub use predictive::Predictive;
 pub use sites::Sites;
 pub use taste::{
-    Choice, ChoiceSet, Measured, Normal, NormalEvidence, NormalInverseGamma,
-    NormalInverseGammaPosterior, NormalPosterior, Rated, RegressionEvidence, StudentT,
+    Choice, ChoicePosterior, ChoiceSet, Laplace, LowRankNormal, LowRankPosterior, Measured, Normal,
+    NormalEvidence, NormalInverseGamma, NormalInverseGammaPosterior, NormalPosterior, Rated,
+    RegressionEvidence, StudentT,
 };
 pub use views::fuse_views;

@@ -186,9 +186,9 @@ impl Approximate<Normal> for Choice {
         let set = &self.set;
         same_length("features", family.dim(), set.features.ncols())?;
         let cavity = family.posterior(cavity)?;
-        let half = cavity.factor().half_solve_rows(&set.features);
+        let half = cavity.factor().half_solve_columns(set.features.mapv(f64::from).t());
         let at_mean = set.utilities(cavity.mean());
-        let mode = Utilities { mean: &at_mean, covariance: half.dot(&half.t()).view() }
+        let mode = Utilities { mean: &at_mean, covariance: half.t().dot(&half).view() }
             .mode(self.chosen, 1e-12)?;
         let probabilities = &mode.probabilities;
         let (rows, mean) = set.spread(probabilities);

@@ -2,6 +2,8 @@
 
 mod choice;
 mod cholesky;
+mod laplace;
+mod low_rank;
 mod normal;
 mod normal_inverse_gamma;
 mod student_t;
@@ -9,6 +11,8 @@ mod subspace;
 mod triangle;
 
 pub use choice::{Choice, ChoiceSet};
+pub use laplace::{ChoicePosterior, Laplace};
+pub use low_rank::{LowRankNormal, LowRankPosterior};
 pub use normal::{Measured, Normal, NormalEvidence, NormalPosterior};
 pub use normal_inverse_gamma::{
     NormalInverseGamma, NormalInverseGammaPosterior, Rated, RegressionEvidence,
