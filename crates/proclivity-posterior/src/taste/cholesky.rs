@@ -95,6 +95,15 @@ impl Cholesky {
         (0..self.dim()).map(|column| along(column).powi(2)).sum()
     }
 
+    /// The diagonal of A⁻¹.
+    pub(super) fn inverse_diagonal(&self) -> impl Iterator<Item = f64> {
+        let mut inverse = Mat::<f64>::zeros(self.dim(), self.dim());
+        invert_lower_triangular(inverse.as_mut(), self.lower.as_ref(), Par::Seq);
+        (0..self.dim()).map(move |column| {
+            (column..inverse.nrows()).map(|row| inverse[(row, column)].powi(2)).sum()
+        })
+    }
+
     /// A⁻¹.
     pub(super) fn inverse(&self) -> Array2<f64> {
         let dim = self.dim();

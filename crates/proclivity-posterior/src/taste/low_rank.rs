@@ -113,9 +113,8 @@ impl LowRankNormal {
     /// suffice; the belief is then as it was.
     pub fn absorb(&mut self, choice: &Choice) -> Result<(), PosteriorError> {
         let set = choice.set();
-        let (dim, rank, choices) = (self.dim(), self.rank(), set.offsets().len());
+        let (dim, rank) = (self.dim(), self.rank());
         same_length("features", dim, set.features().ncols())?;
-        let rows = rank + choices;
         let basis = self.basis(choice);
         let gram = self.gram(&basis);
         // U's part and the choices' part of the Gram matrix in the metric of 1/diagonal.
@@ -131,22 +130,20 @@ impl LowRankNormal {
             .zip(set.offsets())
             .map(|(row, offset)| f64::from(dot(row, self.mean())) + offset)
             .collect();
-        let mode = Utilities { mean: &at_mean, covariance: covariance.view() }
-            .mode(choice.chosen(), 1e-6)?;
-        let p = &mode.probabilities;
+        let moved = Utilities { mean: &at_mean, covariance: covariance.view() }
+            .choose(choice.chosen(), 1e-6)?;
+        let p = &moved.probabilities;
 
-        // The mean moves by V·Φᵀ·(e − p), with V by Woodbury's identity.
-        let mut pull = vec![0.0; rows];
-        for (at, weight) in pull[rank..].iter_mut().enumerate() {
-            *weight = f64::from(u8::from(at == choice.chosen())) - p[at];
-        }
+        // The mean moves by V·Φᵀ·pull, with V by Woodbury's identity.
+        let mut pull = vec![0.0; rank];
+        pull.extend(&moved.pull);
         let crossed = (0..rank).map(|k| {
             cross.row(k).iter().zip(&pull[rank..]).map(|(c, weight)| c * weight).sum::<f64>()
         });
         let back = woodbury.solve(crossed.collect());
         pull[..rank].iter_mut().zip(back).for_each(|(weight, value)| *weight = -value);
 
-        let kept = kept_directions(&gram, rank, p);
+        let kept = kept_directions(&gram, rank, p, dim);
         let mut next = self.values.clone();
         let (mean, rest) = next.split_at_mut(dim);
         let (diagonal, factor) = rest.split_at_mut(dim);
@@ -233,12 +230,13 @@ impl LowRankNormal {
 
 /// Orthonormal directions of [U, L] that hold most of its Gram matrix, as weights of the basis.
 ///
-/// Any orthonormal directions Q leave a precision that is positive definite, since A·Q·Qᵀ·Aᵀ is at
+/// Of each, what the directions that are left out have on average is taken off, as in probabilistic
+/// principal components: that much is in the diagonal. Any orthonormal directions Q leave a precision that is positive definite, since A·Q·Qᵀ·Aᵀ is at
 /// most A·Aᵀ: a few steps of block power iteration suffice.
 ///
 /// # Shapes
 /// `gram`: `[rank + choices, rank + choices]`; result: `[rank, rank + choices]`
-fn kept_directions(gram: &Array2<f64>, rank: usize, p: &[f64]) -> Array2<f64> {
+fn kept_directions(gram: &Array2<f64>, rank: usize, p: &[f64], dim: usize) -> Array2<f64> {
     let rows = gram.nrows();
     let root: Vec<f64> = p.iter().map(|p| p.sqrt()).collect();
     // v ↦ blockdiag(I, R)·v and its transpose, R = diag √p − p·√pᵀ.
@@ -273,6 +271,7 @@ fn kept_directions(gram: &Array2<f64>, rank: usize, p: &[f64]) -> Array2<f64> {
     order.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
     let mut directions = Array2::zeros((rank, rows));
     order.iter().take(rank).enumerate().for_each(|(row, &(_, at))| directions[[row, at]] = 1.0);
+    let mut lengths = Vec::new();
     for _ in 0..POWER_STEPS {
         for row in 0..rank {
             let mut v = directions.row(row).to_vec();
@@ -281,10 +280,14 @@ fn kept_directions(gram: &Array2<f64>, rank: usize, p: &[f64]) -> Array2<f64> {
             gather(&mut v);
             directions.row_mut(row).assign(&ArrayView1::from(&v));
         }
-        orthonormalise(&mut directions);
+        lengths = orthonormalise(&mut directions);
     }
-    for row in 0..rank {
+    let trace: f64 = order.iter().map(|(part, _)| part).sum();
+    let left_out = (trace - lengths.iter().sum::<f64>()).max(0.0) / (dim - rank).max(1) as f64;
+    for (row, length) in lengths.into_iter().enumerate() {
         let mut v = directions.row(row).to_vec();
+        let kept = if length > left_out { (1.0 - left_out / length).sqrt() } else { 0.0 };
+        v.iter_mut().for_each(|v| *v *= kept);
         spread(&mut v);
         directions.row_mut(row).assign(&ArrayView1::from(&v));
     }
@@ -295,7 +298,9 @@ fn kept_directions(gram: &Array2<f64>, rank: usize, p: &[f64]) -> Array2<f64> {
 const POWER_STEPS: usize = 3;
 
 /// Gram–Schmidt, twice for each row; rows that are sums of others become 0.
-fn orthonormalise(rows: &mut Array2<f64>) {
+/// Returns how long each row was, less what it had of those before.
+fn orthonormalise(rows: &mut Array2<f64>) -> Vec<f64> {
+    let mut lengths = Vec::with_capacity(rows.nrows());
     for at in 0..rows.nrows() {
         let (before, mut from) = rows.view_mut().split_at(ndarray::Axis(0), at);
         let mut row = from.row_mut(0);
@@ -309,10 +314,13 @@ fn orthonormalise(rows: &mut Array2<f64>) {
         let left = row.dot(&row).sqrt();
         if left > 1e-9 * length {
             row /= left;
+            lengths.push(left);
         } else {
             row.fill(0.0);
+            lengths.push(0.0);
         }
     }
+    lengths
 }
 
 /// The basis times the weights of the mean's move, and times those of each kept direction.
