@@ -4,6 +4,7 @@ mod choice;
 mod cholesky;
 mod laplace;
 mod low_rank;
+mod low_rank_posterior;
 mod normal;
 mod normal_inverse_gamma;
 mod student_t;
@@ -12,7 +13,8 @@ mod triangle;
 
 pub use choice::{Choice, ChoiceSet};
 pub use laplace::{ChoicePosterior, Laplace};
-pub use low_rank::{LowRankNormal, LowRankPosterior};
+pub use low_rank::LowRankNormal;
+pub use low_rank_posterior::LowRankPosterior;
 pub use normal::{Measured, Normal, NormalEvidence, NormalPosterior};
 pub use normal_inverse_gamma::{
     NormalInverseGamma, NormalInverseGammaPosterior, Rated, RegressionEvidence,
