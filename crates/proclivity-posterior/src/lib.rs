@@ -16,6 +16,7 @@ mod log_sum_exp;
 mod next_step;
 mod predictive;
 mod sites;
+mod taste;
 mod views;
 
 pub use assumed_density::AssumedDensity;
@@ -51,4 +52,9 @@ pub use next_step::{
 };
 pub use predictive::Predictive;
 pub use sites::Sites;
+pub use taste::{
+    Choice, ChoicePosterior, ChoiceSet, Laplace, LowRankNormal, LowRankPosterior, Measured, Normal,
+    NormalEvidence, NormalInverseGamma, NormalInverseGammaPosterior, NormalPosterior, Rated,
+    RegressionEvidence, StudentT,
+};
 pub use views::fuse_views;
