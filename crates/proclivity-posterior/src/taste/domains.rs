@@ -75,7 +75,7 @@ impl Domains {
         evidence: &DomainEvidence,
         domain: usize,
     ) -> Result<NormalInverseGamma, PosteriorError> {
-        self.check(evidence)?;
+        same_length("domains", self.domain_count(), evidence.0.len())?;
         known(domain, self.domain_count())?;
         let others = (0..self.domain_count()).filter(|&other| other != domain);
         self.given(evidence, others, self.variances[domain])
@@ -92,7 +92,7 @@ impl Domains {
         evidence: &DomainEvidence,
         variance: f64,
     ) -> Result<NormalInverseGamma, PosteriorError> {
-        self.check(evidence)?;
+        same_length("domains", self.domain_count(), evidence.0.len())?;
         variance_of_domain(variance)?;
         self.given(evidence, 0..self.domain_count(), variance)
     }
@@ -108,7 +108,7 @@ impl Domains {
         let (mut count, mut squares) = (0.0, 0.0);
         for domain in domains {
             let (own, variance) = (&evidence.0[domain], self.variances[domain]);
-            let (gram, moment, residual) = own.around(mean);
+            let (gram, moment, residual) = own.around(mean)?;
             let inverse = one_plus(variance, &gram)?.inverse();
             precision += &inverse.dot(&gram);
             let heard = inverse.dot(&moment);
@@ -129,13 +129,6 @@ impl Domains {
             self.shared.shape() + count.max(0.0) / 2.0,
             self.shared.scale() + squares.max(0.0) / 2.0,
         )
-    }
-
-    fn check(&self, evidence: &DomainEvidence) -> Result<(), PosteriorError> {
-        same_length("domains", self.domain_count(), evidence.0.len())?;
-        evidence.0.iter().try_for_each(|own| {
-            same_length("features", self.shared.dim(), own.dim())
-        })
     }
 }
 
@@ -194,7 +187,7 @@ impl Family for Domains {
         &self,
         evidence: &DomainEvidence,
     ) -> Result<Vec<NormalInverseGammaPosterior>, PosteriorError> {
-        self.check(evidence)?;
+        same_length("domains", self.domain_count(), evidence.0.len())?;
         let own = evidence.0.iter().enumerate();
         own.map(|(domain, own)| self.transfer(evidence, domain)?.posterior(own)).collect()
     }
@@ -203,7 +196,7 @@ impl Family for Domains {
 impl Conjugate for Domains {
     /// log P(y|X), in nats: each domain's given those before it.
     fn log_evidence(&self, evidence: &DomainEvidence) -> Result<f64, PosteriorError> {
-        self.check(evidence)?;
+        same_length("domains", self.domain_count(), evidence.0.len())?;
         let own = evidence.0.iter().zip(&self.variances).enumerate();
         own.map(|(domain, (own, &variance))| {
             self.given(evidence, 0..domain, variance)?.log_evidence(own)

@@ -1,7 +1,7 @@
 //! Several interests in embedding space, their number inferred: a Gibbs sampler of a mixture of
 //! softmax choices, and what it says whatever the components are called.
 
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
+use ndarray::{Array1, Array2};
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{in_range, same_length};
 use crate::log_sum_exp::log_sum_exp;
-use crate::{Choice, Normal, PosteriorError};
+use crate::{Choice, ChoiceSet, Family, Normal, NormalPosterior, PosteriorError};
 
 /// How the mixture of interests is sampled.
 ///
@@ -98,8 +98,9 @@ impl TasteMixtureConfig {
     ) -> Result<TasteMixture, PosteriorError> {
         self.validate()?;
         for event in events {
-            same_length("dimensions of a choice", prior.dim(), event.features().ncols())?;
+            same_length("features of choices", prior.dim(), event.set().features().ncols())?;
         }
+        let prior = &prior.posterior(&prior.nothing())?;
         let seeds: Vec<u64> = (0..self.chains).map(|_| rng.random()).collect();
         let chains: Vec<Vec<Draw>> = seeds
             .into_par_iter()
@@ -124,7 +125,7 @@ impl TasteMixtureConfig {
 
 /// A chain on its way.
 struct State<'a> {
-    prior: &'a Normal,
+    prior: &'a NormalPosterior,
     events: &'a [Choice],
     /// α/M.
     prior_count: f64,
@@ -138,7 +139,7 @@ struct State<'a> {
 impl<'a> State<'a> {
     fn start(
         config: &TasteMixtureConfig,
-        prior: &'a Normal,
+        prior: &'a NormalPosterior,
         events: &'a [Choice],
         spread: usize,
         rng: &mut ChaCha8Rng,
@@ -182,13 +183,14 @@ impl<'a> State<'a> {
             assigned.filter(|(z, _)| usize::from(**z) == m).map(|(_, value)| value).sum()
         };
         let height = mine(&self.log_likelihoods[m]) + (1.0 - rng.random::<f64>()).ln();
-        let centred = &self.thetas[m] - &self.prior.mean();
-        let other = self.prior.sample(rng) - self.prior.mean();
+        let mean = self.prior.mean();
+        let centred = &self.thetas[m] - &mean;
+        let other = self.prior.sample(rng) - mean;
         let mut angle = rng.random::<f64>() * std::f64::consts::TAU;
         let (mut lower, mut upper) = (angle - std::f64::consts::TAU, angle);
         // A bracket of no width is where θₘ is now.
         while upper - lower > f64::EPSILON {
-            let theta = &self.prior.mean() + &(&centred * angle.cos() + &other * angle.sin());
+            let theta = &mean + &(&centred * angle.cos() + &other * angle.sin());
             let log_likelihoods = log_likelihoods(self.events, &theta);
             if mine(&log_likelihoods) > height {
                 (self.thetas[m], self.log_likelihoods[m]) = (theta, log_likelihoods);
@@ -212,7 +214,11 @@ impl<'a> State<'a> {
 }
 
 fn log_likelihoods(events: &[Choice], theta: &Array1<f64>) -> Vec<f64> {
-    events.iter().map(|event| event.log_likelihood(theta.view())).collect()
+    let of = |event: &Choice| {
+        let utilities = event.set().utilities(theta.view());
+        utilities[event.chosen()] - log_sum_exp(&utilities)
+    };
+    events.iter().map(of).collect()
 }
 
 fn categorical(log_weights: &[f64], rng: &mut ChaCha8Rng) -> usize {
@@ -293,34 +299,20 @@ impl TasteMixture {
     /// # Formula
     /// P(x|X) = E\[Σₘ (nₘ + α/M)/(n + α) · softmax(φθₘ + offset)(x) | X\]
     ///
-    /// # Shapes
-    /// `features`: `[choices, dim]`; `offsets`, result: `[choices]`
-    ///
     /// # Errors
-    /// [`PosteriorError::Length`] for arrays that don't agree, [`PosteriorError::Empty`] without
-    /// choices.
-    pub fn predict(
-        &self,
-        features: ArrayView2<'_, f64>,
-        offsets: ArrayView1<'_, f64>,
-    ) -> Result<Vec<f64>, PosteriorError> {
-        same_length("offsets", features.nrows(), offsets.len())?;
-        if features.nrows() == 0 {
-            return Err(PosteriorError::Empty { what: "choices" });
-        }
-        let mut probs = Array1::<f64>::zeros(features.nrows());
+    /// [`PosteriorError::Length`] for a set of another dimension.
+    pub fn predict(&self, set: &ChoiceSet) -> Result<Vec<f64>, PosteriorError> {
+        let mut probs = vec![0.0; set.offsets().len()];
         for draw in self.draws() {
             let events = f64::from(draw.counts.iter().sum::<u32>());
             let total = events + self.prior_count * draw.counts.len() as f64;
             for (theta, &count) in draw.thetas.iter().zip(&draw.counts) {
-                same_length("dimensions", theta.len(), features.ncols())?;
-                let scores = features.dot(theta) + offsets;
-                let normaliser = log_sum_exp(&scores.to_vec());
-                let weight = (f64::from(count) + self.prior_count) / total;
-                probs.scaled_add(weight, &scores.mapv(|score| (score - normaliser).exp()));
+                let share = (f64::from(count) + self.prior_count) / total;
+                let log_probs = set.log_probs(theta.view())?;
+                probs.iter_mut().zip(log_probs).for_each(|(p, log)| *p += share * log.exp());
             }
         }
-        Ok(probs.mapv(|prob| (prob / self.draw_count()).ln()).to_vec())
+        Ok(probs.iter().map(|prob| (prob / self.draw_count()).ln()).collect())
     }
 
     /// log P(X|z, θ) of each draw, chain after chain: a trace to plot and to rank in calibration.
