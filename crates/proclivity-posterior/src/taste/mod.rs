@@ -1,0 +1,16 @@
+//! Taste: what a user's ratings or choices say of the weights of an item's features.
+
+mod choice;
+mod cholesky;
+mod normal;
+mod normal_inverse_gamma;
+mod student_t;
+mod subspace;
+mod triangle;
+
+pub use choice::{Choice, ChoiceSet};
+pub use normal::{Measured, Normal, NormalEvidence, NormalPosterior};
+pub use normal_inverse_gamma::{
+    NormalInverseGamma, NormalInverseGammaPosterior, Rated, RegressionEvidence,
+};
+pub use student_t::StudentT;
