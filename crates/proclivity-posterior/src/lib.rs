@@ -45,7 +45,8 @@ pub use next_step::{Kernel, NextStep, NextStepConfig, nearest_items};
 pub use predictive::Predictive;
 pub use sites::Sites;
 pub use taste::{
-    Choice, ChoiceSet, Measured, Normal, NormalEvidence, NormalInverseGamma,
-    NormalInverseGammaPosterior, NormalPosterior, Rated, RegressionEvidence, StudentT,
+    Choice, ChoiceSet, DomainEvidence, Domains, Measured, Normal, NormalEvidence,
+    NormalInverseGamma, NormalInverseGammaPosterior, NormalPosterior, Rated, RatedIn,
+    RegressionEvidence, StudentT, TasteMixture, TasteMixtureConfig,
 };
 pub use views::fuse_views;

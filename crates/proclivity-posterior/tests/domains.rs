@@ -5,8 +5,8 @@
 
 use ndarray::{Array1, Array2, array};
 use proclivity_posterior::{
-    Belief, Domains, Family, NormalInverseGamma, NormalInverseGammaPosterior, PosteriorError, Rated,
-    RatedIn,
+    Belief, Domains, Family, NormalInverseGamma, NormalInverseGammaPosterior, PosteriorError,
+    Rated, RatedIn,
 };
 use proptest::prelude::*;
 use rand::{Rng, RngExt, SeedableRng};
@@ -99,7 +99,10 @@ fn wide(features: &[f64; DIM], domain: Option<usize>, domains: usize) -> Vec<f64
 }
 
 fn near(got: f64, expected: f64, tolerance: f64) {
-    assert!((got - expected).abs() <= tolerance * (1.0 + expected.abs()), "{got} is not {expected}");
+    assert!(
+        (got - expected).abs() <= tolerance * (1.0 + expected.abs()),
+        "{got} is not {expected}"
+    );
 }
 
 proptest! {
@@ -166,7 +169,11 @@ fn sharing_goes_from_all_to_nothing() {
         for posterior in belief(&family, &events).posterior(&family).unwrap() {
             for i in 0..DIM {
                 near(posterior.mean()[i], all.mean()[i], tolerance);
-                near(posterior.marginal(i).unwrap().scale(), all.marginal(i).unwrap().scale(), tolerance);
+                near(
+                    posterior.marginal(i).unwrap().scale(),
+                    all.marginal(i).unwrap().scale(),
+                    tolerance,
+                );
             }
         }
     }

@@ -117,9 +117,8 @@ impl Domains {
             told += &heard;
         }
         precision = symmetric(&precision);
-        let factor = Cholesky::new("precision of the shared weights", mean.len(), |i, j| {
-            precision[[i, j]]
-        })?;
+        let factor =
+            Cholesky::new("precision of the shared weights", mean.len(), |i, j| precision[[i, j]])?;
         let moved = Array1::from(factor.solve(told.to_vec()));
         squares -= told.dot(&moved);
         let precision = symmetric(&one_plus(variance, &precision)?.inverse().dot(&precision));

@@ -146,7 +146,8 @@ impl<'a> State<'a> {
     ) -> Self {
         let thetas: Vec<_> = (0..config.components).map(|_| prior.sample(rng)).collect();
         let log_likelihoods = thetas.iter().map(|theta| log_likelihoods(events, theta)).collect();
-        let assignments: Vec<u16> = (0..events.len()).map(|event| (event % spread) as u16).collect();
+        let assignments: Vec<u16> =
+            (0..events.len()).map(|event| (event % spread) as u16).collect();
         let mut counts = vec![0; config.components];
         assignments.iter().for_each(|&m| counts[usize::from(m)] += 1);
         let prior_count = config.concentration / config.components as f64;
@@ -196,7 +197,11 @@ impl<'a> State<'a> {
                 (self.thetas[m], self.log_likelihoods[m]) = (theta, log_likelihoods);
                 return;
             }
-            if angle < 0.0 { lower = angle } else { upper = angle }
+            if angle < 0.0 {
+                lower = angle
+            } else {
+                upper = angle
+            }
             angle = lower + (upper - lower) * rng.random::<f64>();
         }
     }
@@ -269,14 +274,18 @@ impl TasteMixture {
     pub fn interest_counts(&self) -> Vec<f64> {
         let components = self.draws().next().map_or(0, |draw| draw.counts.len());
         let mut probs = vec![0.0; components + 1];
-        self.draws().for_each(|draw| probs[draw.interests()] += 1.0);
-        probs.iter_mut().for_each(|prob| *prob /= self.draw_count());
+        self.draws().for_each(|draw| probs[draw.interests()] += 1.0 / self.draw_count());
         probs
     }
 
     /// E\[number of interests that have events | X\].
     pub fn expected_interests(&self) -> f64 {
-        self.draws().map(|draw| draw.interests() as f64).sum::<f64>() / self.draw_count()
+        self.interest_counts().iter().enumerate().map(|(count, prob)| count as f64 * prob).sum()
+    }
+
+    /// How many interests have events in each draw, chain after chain.
+    pub fn interest_trace(&self) -> Vec<usize> {
+        self.draws().map(Draw::interests).collect()
     }
 
     /// P(two events come from one interest | X).
@@ -315,8 +324,8 @@ impl TasteMixture {
         Ok(probs.iter().map(|prob| (prob / self.draw_count()).ln()).collect())
     }
 
-    /// log P(X|z, θ) of each draw, chain after chain: a trace to plot and to rank in calibration.
-    pub fn log_likelihoods(&self) -> Vec<f64> {
+    /// log P(X|z, θ) of each draw, chain after chain.
+    pub fn log_likelihood_trace(&self) -> Vec<f64> {
         self.draws().map(|draw| draw.log_likelihood).collect()
     }
 
@@ -348,4 +357,36 @@ fn split_r_hat(halves: &[Vec<f64>]) -> f64 {
         return 1.0;
     }
     ((length - 1.0) / length + between / within).sqrt()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use ndarray::array;
+
+    use super::*;
+
+    /// Every draw under its own new names of the components: nothing that is said may change.
+    #[test]
+    fn names_of_components_mean_nothing() {
+        let set = ChoiceSet::new(array![[1.0_f32], [-1.0], [0.3]], array![0.0, 0.2, 0.1]).unwrap();
+        let events: Vec<_> = (0..9).map(|event| set.clone().choose(event % 3).unwrap()).collect();
+        let config =
+            TasteMixtureConfig { components: 4, burn_in: 20, draws: 30, ..Default::default() };
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let mixture =
+            config.sample(&Normal::isotropic(1, 0.2).unwrap(), &events, &mut rng).unwrap();
+        let mut renamed = mixture.clone();
+        for (index, draw) in renamed.chains.iter_mut().flatten().enumerate() {
+            draw.assignments.iter_mut().for_each(|m| *m = (*m + index as u16) % 4);
+            draw.counts.rotate_right(index % 4);
+            draw.thetas.rotate_right(index % 4);
+        }
+        assert_eq!(renamed.interest_counts(), mixture.interest_counts());
+        assert_eq!(renamed.co_clustering(), mixture.co_clustering());
+        assert_eq!(renamed.r_hat(), mixture.r_hat());
+        let pairs = renamed.predict(&set).unwrap().into_iter().zip(mixture.predict(&set).unwrap());
+        pairs.for_each(|(got, expected)| assert!((got - expected).abs() < 1e-12));
+    }
 }

@@ -2,6 +2,8 @@
 
 mod choice;
 mod cholesky;
+mod domains;
+mod mixture;
 mod normal;
 mod normal_inverse_gamma;
 mod student_t;
@@ -9,6 +11,8 @@ mod subspace;
 mod triangle;
 
 pub use choice::{Choice, ChoiceSet};
+pub use domains::{DomainEvidence, Domains, RatedIn};
+pub use mixture::{TasteMixture, TasteMixtureConfig};
 pub use normal::{Measured, Normal, NormalEvidence, NormalPosterior};
 pub use normal_inverse_gamma::{
     NormalInverseGamma, NormalInverseGammaPosterior, Rated, RegressionEvidence,
