@@ -16,7 +16,7 @@ use crate::{Choice, ChoiceSet, Family, Normal, NormalPosterior, PosteriorError};
 /// | name | default | purpose | range |
 /// |---|---|---|---|
 /// | `components` | 8 | the most interests there can be, M | 1 to 65,535 |
-/// | `concentration` | 1 | of the weights, α: a user of n events has about α·ln(1 + n/α) interests a priori | above 0 |
+/// | `concentration` | 0.1 | of the weights, α: n events come from about 1 + α·ln n interests a priori | above 0 |
 /// | `chains` | 4 | independent chains: even ones start from one interest, odd ones from many | from 1 |
 /// | `burn_in` | 500 | sweeps before the first that counts, of each chain | from 0 |
 /// | `draws` | 1000 | sweeps that are kept, of each chain | from 4 |
@@ -25,7 +25,10 @@ use crate::{Choice, ChoiceSet, Family, Normal, NormalPosterior, PosteriorError};
 /// # Formula
 /// π ~ Dirichlet(α/M, …, α/M), θₘ ~ prior, zₙ ~ π, P(xₙ|zₙ = m) = softmax(φθₘ + offset)
 ///
-/// As M grows this is a Dirichlet process of concentration α.
+/// As M grows this is a Dirichlet process of concentration α. The number of interests depends on it:
+/// of 8 users with 60 choices from sets of 8 in two dimensions and 1, 2 or 3 distinct interests, the
+/// most probable number was the true one for 8, 8 and 8 at α = 0.1 and 0.3, and for 2, 0 and 0 at
+/// α = 1, where a choice that surprises an interest makes its own.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TasteMixtureConfig {
@@ -47,7 +50,7 @@ impl Default for TasteMixtureConfig {
     fn default() -> Self {
         Self {
             components: 8,
-            concentration: 1.0,
+            concentration: 0.1,
             chains: 4,
             burn_in: 500,
             draws: 1000,
