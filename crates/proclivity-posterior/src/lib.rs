@@ -45,8 +45,9 @@ pub use next_step::{Kernel, NextStep, NextStepConfig, nearest_items};
 pub use predictive::Predictive;
 pub use sites::Sites;
 pub use taste::{
-    Choice, ChoiceSet, DomainEvidence, Domains, Measured, Normal, NormalEvidence,
-    NormalInverseGamma, NormalInverseGammaPosterior, NormalPosterior, Rated, RatedIn,
-    RegressionEvidence, StudentT, TasteMixture, TasteMixtureConfig,
+    Choice, ChoicePosterior, ChoiceSet, DomainEvidence, Domains, Laplace, LowRankNormal,
+    LowRankPosterior, Measured, Normal, NormalEvidence, NormalInverseGamma,
+    NormalInverseGammaPosterior, NormalPosterior, Rated, RatedIn, RegressionEvidence, StudentT,
+    TasteMixture, TasteMixtureConfig,
 };
 pub use views::fuse_views;

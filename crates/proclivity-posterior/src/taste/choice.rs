@@ -126,9 +126,11 @@ impl From<ChoiceSet> for Unchecked {
 /// One event: which item of a set was chosen.
 ///
 /// # Approximation
-/// Its site is the curvature of log P(x|θ, C) where the cavity times it is largest: the posterior has
-/// the mode of cavity · likelihood, and the curvature there. `tests/taste.rs` says by how much its
-/// moments are off.
+/// Its site has the curvature of log P(x|θ, C) at the mode of cavity · likelihood, and moves the mean by
+/// what the likelihood's skewness makes of it, to first order. With two features, five choices a set
+/// and 20 events, the mean is off by .11 posterior standard deviations after one pass and .01 after
+/// [`Sites::refine`](crate::Sites::refine), where Laplace's method is off by .17, and standard
+/// deviations by 9 % and 2 %: `approximations_are_off_quadrature_by_little` in `tests/taste.rs`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "UncheckedChoice", into = "UncheckedChoice")]
 pub struct Choice {
@@ -186,17 +188,17 @@ impl Approximate<Normal> for Choice {
         let set = &self.set;
         same_length("features", family.dim(), set.features.ncols())?;
         let cavity = family.posterior(cavity)?;
-        let half = cavity.factor().half_solve_rows(&set.features);
+        let half = cavity.factor().half_solve_columns(set.features.mapv(f64::from).t());
         let at_mean = set.utilities(cavity.mean());
-        let mode = Utilities { mean: &at_mean, covariance: half.dot(&half.t()).view() }
-            .mode(self.chosen, 1e-12)?;
-        let probabilities = &mode.probabilities;
-        let (rows, mean) = set.spread(probabilities);
-        // Precision · θ at the mode, plus the gradient there.
-        let told: Vec<f64> = mode.utilities.iter().zip(&set.offsets).map(|(u, o)| u - o).collect();
-        let center: f64 = told.iter().zip(probabilities).map(|(u, p)| u * p).sum();
-        let mut shift = set.features.row(self.chosen).mapv(f64::from) - mean;
-        for (row, (u, p)) in rows.outer_iter().zip(told.iter().zip(probabilities)) {
+        let moved = Utilities { mean: &at_mean, covariance: half.t().dot(&half).view() }
+            .choose(self.chosen, 1e-12)?;
+        let p = &moved.probabilities;
+        let (rows, _) = set.spread(p);
+        // Precision · θ at the new mean, and what pulls it there from the cavity's.
+        let told: Vec<f64> = moved.mean.iter().zip(&set.offsets).map(|(u, o)| u - o).collect();
+        let center: f64 = told.iter().zip(p).map(|(u, p)| u * p).sum();
+        let mut shift = ArrayView1::from(&moved.pull).dot(&set.features.mapv(f64::from));
+        for (row, (u, p)) in rows.outer_iter().zip(told.iter().zip(p)) {
             shift.scaled_add(p.sqrt() * (u - center), &row);
         }
         let precision = rows.t().dot(&rows);

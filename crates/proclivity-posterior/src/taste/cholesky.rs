@@ -7,7 +7,7 @@ use faer::linalg::triangular_solve::{
     solve_lower_triangular_in_place, solve_upper_triangular_in_place,
 };
 use faer::{Mat, MatMut, Par};
-use ndarray::Array2;
+use ndarray::{Array2, ArrayView2};
 
 use crate::PosteriorError;
 
@@ -63,14 +63,14 @@ impl Cholesky {
         b
     }
 
-    /// (L⁻¹·b)ᵀ of each row b; the Gram matrix of the rows is B·A⁻¹·Bᵀ.
+    /// L⁻¹·B.
     ///
     /// # Shapes
-    /// `rows` and result: `[rows, dim]`
-    pub(super) fn half_solve_rows(&self, rows: &Array2<f32>) -> Array2<f64> {
-        let mut solved = Mat::from_fn(rows.ncols(), rows.nrows(), |i, j| f64::from(rows[[j, i]]));
+    /// `columns` and result: `[dim, columns]`
+    pub(super) fn half_solve_columns(&self, columns: ArrayView2<'_, f64>) -> Array2<f64> {
+        let mut solved = Mat::from_fn(columns.nrows(), columns.ncols(), |i, j| columns[[i, j]]);
         solve_lower_triangular_in_place(self.lower.as_ref(), solved.as_mut(), Par::Seq);
-        Array2::from_shape_fn(rows.dim(), |(i, j)| solved[(j, i)])
+        Array2::from_shape_fn(columns.dim(), |(i, j)| solved[(i, j)])
     }
 
     /// L⁻ᵀ·b: for b standard normal, a draw with covariance A⁻¹.
@@ -93,6 +93,15 @@ impl Cholesky {
             below.map(|(row, value)| self.lower[(row, column)] * value).sum()
         };
         (0..self.dim()).map(|column| along(column).powi(2)).sum()
+    }
+
+    /// The diagonal of A⁻¹.
+    pub(super) fn inverse_diagonal(&self) -> impl Iterator<Item = f64> {
+        let mut inverse = Mat::<f64>::zeros(self.dim(), self.dim());
+        invert_lower_triangular(inverse.as_mut(), self.lower.as_ref(), Par::Seq);
+        (0..self.dim()).map(move |column| {
+            (column..inverse.nrows()).map(|row| inverse[(row, column)].powi(2)).sum()
+        })
     }
 
     /// A⁻¹.

@@ -3,6 +3,8 @@
 mod choice;
 mod cholesky;
 mod domains;
+mod laplace;
+mod low_rank;
 mod mixture;
 mod normal;
 mod normal_inverse_gamma;
@@ -12,6 +14,8 @@ mod triangle;
 
 pub use choice::{Choice, ChoiceSet};
 pub use domains::{DomainEvidence, Domains, RatedIn};
+pub use laplace::{ChoicePosterior, Laplace};
+pub use low_rank::{LowRankNormal, LowRankPosterior};
 pub use mixture::{TasteMixture, TasteMixtureConfig};
 pub use normal::{Measured, Normal, NormalEvidence, NormalPosterior};
 pub use normal_inverse_gamma::{

@@ -10,7 +10,9 @@ use serde::{Deserialize, Serialize};
 use super::cholesky::{self, Cholesky};
 use super::{StudentT, triangle};
 use crate::error::{in_range, same_length};
-use crate::{Conjugate, Exact, Family, Fingerprint, PosteriorError, Statistic, fixed};
+use crate::{
+    Conjugate, Exact, Family, Fingerprint, Moments, PosteriorError, Sample, Statistic, fixed,
+};
 
 /// Weights θ of features under a normal prior.
 ///
@@ -70,8 +72,8 @@ impl Normal {
         self.mean.len()
     }
 
-    pub(super) fn prior(&self) -> (ArrayView1<'_, f64>, &Array2<f64>, f64) {
-        (self.mean.view(), &self.precision, self.log_det)
+    pub(super) fn precision(&self) -> &Array2<f64> {
+        &self.precision
     }
 }
 
@@ -255,6 +257,24 @@ impl NormalPosterior {
     pub fn sample<R: Rng + ?Sized>(&self, rng: &mut R) -> Array1<f64> {
         let normal = self.mean.iter().map(|_| StandardNormal.sample(rng)).collect();
         &self.mean + &Array1::from(self.factor.half_solve_transposed(normal))
+    }
+}
+
+impl Sample for NormalPosterior {
+    type Draw = Vec<f64>;
+
+    fn draw<R: Rng + ?Sized>(&self, rng: &mut R) -> Vec<f64> {
+        self.sample(rng).to_vec()
+    }
+}
+
+impl Moments for NormalPosterior {
+    fn means(&self) -> Vec<f64> {
+        self.mean.to_vec()
+    }
+
+    fn variances(&self) -> Vec<f64> {
+        self.factor.inverse().diag().to_vec()
     }
 }
 

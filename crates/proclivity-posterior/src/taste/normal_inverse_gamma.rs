@@ -11,7 +11,9 @@ use statrs::function::gamma::ln_gamma;
 use super::cholesky::{self, Cholesky};
 use super::{StudentT, triangle};
 use crate::error::{in_range, same_length};
-use crate::{Conjugate, Exact, Family, Fingerprint, PosteriorError, Statistic, fixed};
+use crate::{
+    Conjugate, Exact, Family, Fingerprint, Moments, PosteriorError, Sample, Statistic, fixed,
+};
 
 /// Weights θ of features and the variance σ² of the noise, of which both are learned.
 ///
@@ -360,6 +362,29 @@ impl NormalInverseGammaPosterior {
         let normal = self.mean.iter().map(|_| StandardNormal.sample(rng)).collect();
         let away = Array1::from(self.factor.half_solve_transposed(normal)) * noise.sqrt();
         (&self.mean + &away, noise)
+    }
+}
+
+impl Sample for NormalInverseGammaPosterior {
+    type Draw = Vec<f64>;
+
+    /// The weights θ alone.
+    fn draw<R: Rng + ?Sized>(&self, rng: &mut R) -> Vec<f64> {
+        self.sample(rng).0.to_vec()
+    }
+}
+
+impl Moments for NormalInverseGammaPosterior {
+    fn means(&self) -> Vec<f64> {
+        self.mean.to_vec()
+    }
+
+    /// Infinite up to shape 1.
+    fn variances(&self) -> Vec<f64> {
+        match self.covariance() {
+            Some(covariance) => covariance.diag().to_vec(),
+            None => vec![f64::INFINITY; self.mean.len()],
+        }
     }
 }
 

@@ -1,6 +1,6 @@
-//! The mode of one choice in the space of its utilities, whose dimension is that of the set.
+//! One choice in the space of its utilities, whose dimension is that of the set.
 
-use ndarray::ArrayView2;
+use ndarray::{ArrayView1, ArrayView2};
 
 use super::cholesky::Cholesky;
 use crate::PosteriorError;
@@ -13,36 +13,46 @@ pub(super) struct Utilities<'a> {
     pub(super) covariance: ArrayView2<'a, f64>,
 }
 
-/// Where the choice's likelihood times the normal is largest.
-pub(super) struct Mode {
-    pub(super) utilities: Vec<f64>,
-    /// Their softmax.
+/// The normal in the place of the utilities once one was chosen: its mean is mean + covariance · pull,
+/// its precision is more by diag p − p·pᵀ.
+pub(super) struct Moved {
+    pub(super) pull: Vec<f64>,
+    pub(super) mean: Vec<f64>,
     pub(super) probabilities: Vec<f64>,
 }
 
 const STEPS: usize = 100;
 
 impl Utilities<'_> {
+    /// The mode, and from it the mean by the skewness of the likelihood, to first order.
+    ///
     /// Newton's method with halved steps on u = mean + covariance · a, so that the covariance is never
-    /// inverted. At the mode a is the gradient of log softmax, e − p, here within `tolerance`.
+    /// inverted. At the mode a is the gradient of log softmax, g = e − p, here within `tolerance`.
     ///
     /// # Formula
-    /// With p = softmax(u), W = diag p − p·pᵀ = R·Rᵀ, g = e − p, b = W(u − mean) + g:
-    /// a ← (I + W·K)⁻¹·b = b − R·(I + Rᵀ·K·R)⁻¹·Rᵀ·K·b
-    pub(super) fn mode(&self, chosen: usize, tolerance: f64) -> Result<Mode, PosteriorError> {
+    /// a ← a + (I + W·K)⁻¹(g − a), with W = diag p − p·pᵀ, p = softmax(u). From the mode to the mean:
+    /// a ← a + (I + W·K)⁻¹t, tᵢ = −½ Σⱼₖ κᵢⱼₖ·Σⱼₖ, with κ the third cumulants of the choice and Σ the
+    /// covariance of the utilities at the mode.
+    pub(super) fn choose(&self, chosen: usize, tolerance: f64) -> Result<Moved, PosteriorError> {
         let mut a = vec![0.0; self.mean.len()];
         let mut moved = a.clone();
         let mut at = self.at(&moved, &a, chosen);
+        let mut curvature = Curvature::new(self, &at.probabilities)?;
+        let mut before = f64::INFINITY;
         for _ in 0..STEPS {
-            let gradient: Vec<f64> = (0..a.len())
-                .map(|i| f64::from(u8::from(i == chosen)) - at.probabilities[i])
+            let left: Vec<f64> = (0..a.len())
+                .map(|i| f64::from(u8::from(i == chosen)) - at.probabilities[i] - a[i])
                 .collect();
-            let off = a.iter().zip(&gradient).map(|(a, g)| (a - g).abs()).fold(0.0, f64::max);
+            let off = left.iter().fold(0.0, |most: f64, left| most.max(left.abs()));
             if off <= tolerance {
-                return Ok(Mode { utilities: at.utilities, probabilities: at.probabilities });
+                return self.mean(a, at.probabilities);
             }
-            let target = self.newton(&at.probabilities, &gradient, &moved)?;
-            let direction: Vec<f64> = target.iter().zip(&a).map(|(t, a)| t - a).collect();
+            // A step with yesterday's curvature is as good while it gets ten times as near.
+            if before < f64::INFINITY && off > 0.1 * before {
+                curvature = Curvature::new(self, &at.probabilities)?;
+            }
+            before = off;
+            let direction = curvature.solve(self, &left);
             let along = self.times(&direction);
             let mut step = 1.0;
             loop {
@@ -61,45 +71,32 @@ impl Utilities<'_> {
         Err(PosteriorError::NotConverged { what: "mode of a choice", steps: STEPS })
     }
 
+    fn mean(&self, mode: Vec<f64>, p: Vec<f64>) -> Result<Moved, PosteriorError> {
+        let curvature = Curvature::new(self, &p)?;
+        // Σⱼₖ κᵢⱼₖ·Σⱼₖ = hᵢ − pᵢ·Σⱼ hⱼ with hᵢ = (Rᵀ·Σ·R)ᵢᵢ = 1 − ((I + Rᵀ·K·R)⁻¹)ᵢᵢ.
+        let shares: Vec<f64> = curvature.factor.inverse_diagonal().map(|kept| 1.0 - kept).collect();
+        let total: f64 = shares.iter().sum();
+        let skew: Vec<f64> =
+            shares.iter().zip(&p).map(|(share, p)| (p * total - share) / 2.0).collect();
+        let further = curvature.solve(self, &skew);
+        let pull: Vec<f64> = mode.iter().zip(&further).map(|(a, f)| a + f).collect();
+        let mean: Vec<f64> =
+            self.mean.iter().zip(self.times(&pull)).map(|(m, moved)| m + moved).collect();
+        Ok(Moved { pull, mean, probabilities: p })
+    }
+
     fn at(&self, moved: &[f64], a: &[f64], chosen: usize) -> Point {
         let utilities: Vec<f64> = self.mean.iter().zip(moved).map(|(m, d)| m + d).collect();
         let total = log_sum_exp(&utilities);
         let quadratic: f64 = a.iter().zip(moved).map(|(a, d)| a * d).sum();
         let value = utilities[chosen] - total - quadratic / 2.0;
-        let probabilities = utilities.iter().map(|u| (u - total).exp()).collect();
-        Point { value, utilities, probabilities }
-    }
-
-    fn newton(
-        &self,
-        p: &[f64],
-        gradient: &[f64],
-        moved: &[f64],
-    ) -> Result<Vec<f64>, PosteriorError> {
-        let mean = |values: &[f64]| -> f64 { values.iter().zip(p).map(|(v, p)| v * p).sum() };
-        let rows = self.times(p);
-        let center = mean(&rows);
-        let root: Vec<f64> = p.iter().map(|p| p.sqrt()).collect();
-        let factor = Cholesky::new("curvature of a choice", p.len(), |i, j| {
-            let centered = self.covariance[[i, j]] - rows[i] - rows[j] + center;
-            root[i] * root[j] * centered + f64::from(u8::from(i == j))
-        })?;
-        let moved_mean = mean(moved);
-        let b: Vec<f64> =
-            (0..p.len()).map(|i| p[i] * (moved[i] - moved_mean) + gradient[i]).collect();
-        let covered = self.times(&b);
-        let covered_mean = mean(&covered);
-        let solved =
-            factor.solve((0..p.len()).map(|i| root[i] * (covered[i] - covered_mean)).collect());
-        let total: f64 = solved.iter().zip(&root).map(|(s, r)| s * r).sum();
-        Ok((0..p.len()).map(|i| b[i] - root[i] * solved[i] + p[i] * total).collect())
+        Point { value, probabilities: utilities.iter().map(|u| (u - total).exp()).collect() }
     }
 
     /// covariance · vector.
     fn times(&self, vector: &[f64]) -> Vec<f64> {
-        let row = |row: ndarray::ArrayView1<'_, f64>| -> f64 {
-            row.iter().zip(vector).map(|(k, v)| k * v).sum()
-        };
+        let row =
+            |row: ArrayView1<'_, f64>| -> f64 { row.iter().zip(vector).map(|(k, v)| k * v).sum() };
         self.covariance.outer_iter().map(row).collect()
     }
 }
@@ -107,6 +104,42 @@ impl Utilities<'_> {
 struct Point {
     /// log softmax of the chosen, less ½ aᵀ·covariance·a.
     value: f64,
-    utilities: Vec<f64>,
     probabilities: Vec<f64>,
+}
+
+/// W = diag p − p·pᵀ = R·Rᵀ, R = diag √p − p·√pᵀ.
+struct Curvature {
+    p: Vec<f64>,
+    root: Vec<f64>,
+    /// Of I + Rᵀ·K·R.
+    factor: Cholesky,
+}
+
+impl Curvature {
+    fn new(utilities: &Utilities<'_>, p: &[f64]) -> Result<Self, PosteriorError> {
+        let rows = utilities.times(p);
+        let center = mean(&rows, p);
+        let root: Vec<f64> = p.iter().map(|p| p.sqrt()).collect();
+        let factor = Cholesky::new("curvature of a choice", p.len(), |i, j| {
+            let centered = utilities.covariance[[i, j]] - rows[i] - rows[j] + center;
+            root[i] * root[j] * centered + f64::from(u8::from(i == j))
+        })?;
+        Ok(Self { p: p.to_vec(), root, factor })
+    }
+
+    /// (I + W·K)⁻¹·b = b − R·(I + Rᵀ·K·R)⁻¹·Rᵀ·K·b.
+    fn solve(&self, utilities: &Utilities<'_>, b: &[f64]) -> Vec<f64> {
+        let covered = utilities.times(b);
+        let center = mean(&covered, &self.p);
+        let inner = covered.iter().zip(&self.root).map(|(c, root)| root * (c - center));
+        let solved = self.factor.solve(inner.collect());
+        let total: f64 = solved.iter().zip(&self.root).map(|(s, root)| s * root).sum();
+        let parts = solved.iter().zip(&self.root).zip(&self.p);
+        b.iter().zip(parts).map(|(b, ((s, root), p))| b - root * s + p * total).collect()
+    }
+}
+
+/// Σ p·v.
+fn mean(values: &[f64], p: &[f64]) -> f64 {
+    values.iter().zip(p).map(|(v, p)| v * p).sum()
 }
