@@ -216,3 +216,28 @@ fn what_is_wrong_is_said() {
     let read: Domains = serde_json::from_str(&serde_json::to_string(&family).unwrap()).unwrap();
     assert_eq!(read, family);
 }
+
+/// Evidence is kept as integers: any order, any split, and what was taken back is gone, to the bit.
+#[test]
+fn domains_are_merged_and_taken_back_to_the_bit() {
+    let family = Domains::new(shared(), vec![0.4, 0.2, 0.7]).unwrap();
+    let mut rng = ChaCha8Rng::seed_from_u64(3);
+    let (first, second) = (events(&[3, 0, 4], &mut rng), events(&[2, 5, 0], &mut rng));
+    let joined: Events =
+        second.iter().zip(&first).map(|(b, a)| b.iter().chain(a).copied().collect()).collect();
+    let mut merged = belief(&family, &first);
+    merged.merge(&belief(&family, &second)).unwrap();
+    assert_eq!(merged, belief(&family, &joined));
+    for (domain, events) in first.iter().enumerate() {
+        for (features, value) in events {
+            let rated = Rated { features, value: *value };
+            merged.retract(&family, &RatedIn { domain, rated }).unwrap();
+        }
+    }
+    assert_eq!(merged, belief(&family, &second));
+    merged.forget(0.0).unwrap();
+    assert_eq!(merged.evidence(), &family.nothing());
+    let json = serde_json::to_string(&merged).unwrap();
+    assert_eq!(serde_json::from_str::<Belief<Domains>>(&json).unwrap(), merged);
+    assert!(serde_json::from_str::<Belief<Domains>>(&json[..json.len() - 9]).is_err());
+}
