@@ -53,8 +53,9 @@ pub use next_step::{
 pub use predictive::Predictive;
 pub use sites::Sites;
 pub use taste::{
-    Choice, ChoicePosterior, ChoiceSet, Laplace, LowRankNormal, LowRankPosterior, Measured, Normal,
-    NormalEvidence, NormalInverseGamma, NormalInverseGammaPosterior, NormalPosterior, Rated,
-    RegressionEvidence, StudentT,
+    Choice, ChoicePosterior, ChoiceSet, DomainEvidence, Domains, Laplace, LowRankNormal,
+    LowRankPosterior, Measured, Normal, NormalEvidence, NormalInverseGamma,
+    NormalInverseGammaPosterior, NormalPosterior, Rated, RatedIn, RegressionEvidence, StudentT,
+    TasteMixture, TasteMixtureConfig,
 };
 pub use views::fuse_views;

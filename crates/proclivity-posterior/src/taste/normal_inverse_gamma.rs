@@ -2,7 +2,7 @@
 
 use std::f64::consts::PI;
 
-use ndarray::{Array1, Array2, ArrayView1};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
 use rand::Rng;
 use rand_distr::{Distribution, Gamma, StandardNormal};
 use serde::{Deserialize, Serialize};
@@ -96,6 +96,26 @@ impl NormalInverseGamma {
     pub fn dim(&self) -> usize {
         self.mean.len()
     }
+
+    /// The mean of the weights.
+    pub fn mean(&self) -> ArrayView1<'_, f64> {
+        self.mean.view()
+    }
+
+    /// The precision of the weights, in units of the noise.
+    pub fn precision(&self) -> ArrayView2<'_, f64> {
+        self.precision.view()
+    }
+
+    /// The shape of the noise's variance.
+    pub fn shape(&self) -> f64 {
+        self.shape
+    }
+
+    /// The scale of the noise's variance.
+    pub fn scale(&self) -> f64 {
+        self.scale
+    }
 }
 
 impl TryFrom<Parameters> for NormalInverseGamma {
@@ -187,6 +207,24 @@ impl RegressionEvidence {
     /// The sum of the weights of the events.
     pub fn count(&self) -> f64 {
         fixed::from_steps(self.count)
+    }
+
+    /// XᵀX, Xᵀ(y − X·mean) and |y − X·mean|².
+    ///
+    /// # Errors
+    /// [`PosteriorError::Length`] for a mean of another dimension.
+    pub(super) fn around(
+        &self,
+        mean: ArrayView1<'_, f64>,
+    ) -> Result<(Array2<f64>, Array1<f64>, f64), PosteriorError> {
+        let dim = mean.len();
+        same_length("products", triangle::len(dim + 1), self.products.len())?;
+        let product = |i, j| fixed::from_steps(self.products[triangle::at(dim + 1, i, j)]);
+        let gram = Array2::from_shape_fn((dim, dim), |(i, j)| product(i, j));
+        let moment = Array1::from_shape_fn(dim, |i| product(i, dim));
+        let left = &moment - &gram.dot(&mean);
+        let squares = product(dim, dim) - mean.dot(&(&moment + &left));
+        Ok((gram, left, squares))
     }
 }
 
