@@ -125,8 +125,10 @@ fn regret_is_bounded_for_every_user_and_a_good_prior_is_kept() {
         if corrupted == 0.0 {
             assert!(row.language_gain > 0.3, "{}", row.language_gain);
             assert!(row.kept >= 0.9, "{}", row.kept);
+            assert!((6.0..20.0).contains(&row.pseudo_count), "12 were read: {}", row.pseudo_count);
         } else {
             assert!(row.worst_regret > 0.0, "swapped interests cost something");
+            assert!((row.language_weight - (1.0 - row.corrupted)).abs() < 0.15);
         }
     }
 }

@@ -17,23 +17,23 @@ const READ: usize = 12;
 const TRAINING_USERS: usize = 2_000;
 
 /// What the guard did at one share of swapped interests.
-pub struct Row {
+pub(crate) struct Row {
     /// The share of users whose language-model prior has its interests swapped.
-    pub corrupted: f64,
+    pub(crate) corrupted: f64,
     /// What the language model's word is worth, in events, fitted on other users.
-    pub pseudo_count: f64,
+    pub(crate) pseudo_count: f64,
     /// The language model's weight, fitted on other users.
-    pub language_weight: f64,
+    pub(crate) language_weight: f64,
     /// −log of the population's weight: what the guard can cost a user at most, in nats.
-    pub bound: f64,
+    pub(crate) bound: f64,
     /// The largest regret of any user against the population's prior, in nats.
-    pub worst_regret: f64,
+    pub(crate) worst_regret: f64,
     /// The gain of the language model's prior alone over the population's, in nats a user.
-    pub language_gain: f64,
+    pub(crate) language_gain: f64,
     /// The gain of the guard over the population's prior, in nats a user.
-    pub guard_gain: f64,
+    pub(crate) guard_gain: f64,
     /// Of the gain of the language model's prior with users whom it is right about, what the guard keeps.
-    pub kept: f64,
+    pub(crate) kept: f64,
 }
 
 struct User {
@@ -44,7 +44,7 @@ struct User {
 
 /// Learns the population's prior, the pseudo-count and the guard's weight on 2,000 users, and foretells
 /// 0 to 20 events of each of `users` others.
-pub fn run(corrupted: f64, users: usize) -> Result<Row, PosteriorError> {
+pub(crate) fn run(corrupted: f64, users: usize) -> Result<Row, PosteriorError> {
     let mut rng = ChaCha8Rng::seed_from_u64(4);
     let truth: Vec<f64> = (1..=INTERESTS).map(|rank| (rank as f64).powf(-0.7)).collect();
     let truth = Dirichlet::from_mean(&truth, 4.0)?;
