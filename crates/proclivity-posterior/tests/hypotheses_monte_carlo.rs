@@ -288,8 +288,7 @@ fn choosers(users: usize, sharpness: f64) -> Vec<Vec<Set>> {
 }
 
 fn choices(sets: &[Vec<Set>]) -> Vec<Vec<Choice<'_>>> {
-    let user = |user: &'_ Vec<Set>| -> Vec<Choice<'_>> { user.iter().map(Set::choice).collect() };
-    sets.iter().map(user).collect()
+    sets.iter().map(|user| user.iter().map(Set::choice).collect()).collect()
 }
 
 impl Set {
@@ -393,5 +392,5 @@ fn senseless_choices_are_typed_errors() {
             fit_sharpness(&[&user], &prior, &SharpnessConfig { tolerance: bad, ..config }).is_err()
         );
     }
-    assert!(serde_json::from_str::<SharpnessConfig>("{"steps":1}").is_err());
+    assert!(serde_json::from_str::<SharpnessConfig>(r#"{"steps":1}"#).is_err());
 }
