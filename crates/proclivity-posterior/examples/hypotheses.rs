@@ -47,3 +47,12 @@ fn main() -> Result<(), PosteriorError> {
     }
     Ok(())
 }
+
+// sharpness 0.56: 0.914 nats a choice, 1.063 by popularity
+// 0.001 cooks for guests
+// 0.006 runs marathons
+// 0.934 repairs old radios
+// 0.059 none of these
+// next: 0.148 a cast-iron pan
+// next: 0.300 a pair of socks
+// next: 0.552 a soldering iron
