@@ -37,7 +37,7 @@ impl Statistic for LabelCounts {
 
     fn scale(&mut self, kept: f64) {
         for count in &mut self.0 {
-            *count = fixed::weighted(*count, kept).unwrap_or(*count);
+            *count = fixed::kept(*count, kept);
         }
     }
 
