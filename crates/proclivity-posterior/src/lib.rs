@@ -8,13 +8,16 @@ mod error;
 mod fading;
 mod family;
 mod fixed;
+mod guard;
 mod hypotheses;
 mod interests;
 mod linear;
 mod linear_mixture;
 mod log_sum_exp;
+mod minimize;
 mod next_step;
 mod predictive;
+mod priors;
 mod sites;
 mod taste;
 mod views;
@@ -36,7 +39,11 @@ pub use diagnostics::{
 pub use error::PosteriorError;
 pub use fading::{Fading, HalfLife};
 pub use family::{Approximate, Conjugate, Exact, Family, Fingerprint, Statistic};
-pub use hypotheses::{Finite, FiniteEvidence, FinitePosterior, LogLikelihood, choice_log_probs};
+pub use guard::{Guarded, MixturePosterior, Predictable, PriorMixture, ToEach, guard_weights};
+pub use hypotheses::{
+    Choice, Finite, FiniteEvidence, FinitePosterior, LogLikelihood, ParetoSmoothed, Particles,
+    SharpnessConfig, SharpnessFit, choice_log_loss, choice_log_probs, fit_sharpness, pareto_smooth,
+};
 pub use interests::{
     Dirichlet, DirichletMixture, InterestBelief, InterestLikelihood, InterestModel, ShareInterval,
     SoftLabels, entropy, exact_shares, kl_divergence,
@@ -51,6 +58,11 @@ pub use next_step::{
     TransitionCounts, Transitions, nearest_items,
 };
 pub use predictive::Predictive;
+pub use priors::{
+    HalfLifeConfig, HalfLifeFit, Label, LabelCounts, LabelLikelihood, LanguagePrior,
+    LanguagePriorConfig, LanguagePriorFit, PopulationConfig, TimedEvent, fit_half_life,
+    fit_population,
+};
 pub use sites::Sites;
 pub use taste::{
     Choice, ChoicePosterior, ChoiceSet, DomainEvidence, Domains, Laplace, LowRankNormal,
