@@ -11,6 +11,7 @@ mod interests;
 mod linear_mixture;
 mod log_sum_exp;
 mod next_step;
+mod pool;
 mod predictive;
 mod sites;
 mod views;
@@ -27,6 +28,11 @@ pub use interests::{
 };
 pub use linear_mixture::{LinearMixture, mixture_weights};
 pub use next_step::{Kernel, NextStep, NextStepConfig, nearest_items};
+pub use pool::{
+    Candidates, LogLinearPool, RankRange, RankingCase, Reliability, ReliabilityBin,
+    ReliabilityGroups, Splice, SpliceConfig, SpliceEvent, WeightSearch, coordinate_search,
+    inverse_temperature,
+};
 pub use predictive::Predictive;
 pub use sites::Sites;
 pub use views::fuse_views;
