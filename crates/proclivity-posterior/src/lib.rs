@@ -8,6 +8,7 @@ mod family;
 mod fixed;
 mod hypotheses;
 mod interests;
+mod linear;
 mod linear_mixture;
 mod log_sum_exp;
 mod next_step;
@@ -25,6 +26,10 @@ pub use hypotheses::{Finite, FiniteEvidence, FinitePosterior, LogLikelihood, cho
 pub use interests::{
     Dirichlet, DirichletMixture, InterestBelief, InterestLikelihood, InterestModel, ShareInterval,
     SoftLabels, entropy, exact_shares, kl_divergence,
+};
+pub use linear::{
+    Bag, Ease, EaseEvidence, EaseModel, Linear, LinearConfig, LinearEvidence, LinearModel,
+    LinearSequence, Precision, Timescale, positive_log_scores,
 };
 pub use linear_mixture::{LinearMixture, mixture_weights};
 pub use next_step::{Kernel, NextStep, NextStepConfig, nearest_items};
