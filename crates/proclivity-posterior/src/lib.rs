@@ -16,6 +16,7 @@ mod linear_mixture;
 mod log_sum_exp;
 mod minimize;
 mod next_step;
+mod pool;
 mod predictive;
 mod priors;
 mod sites;
@@ -56,6 +57,11 @@ pub use linear_mixture::{LinearMixture, mixture_weights};
 pub use next_step::{
     Kernel, MarkovChain, MarkovChainPosterior, NextStep, NextStepConfig, Sequence,
     TransitionCounts, Transitions, nearest_items,
+};
+pub use pool::{
+    Candidates, LogLinearPool, RankRange, RankingCase, Reliability, ReliabilityBin,
+    ReliabilityGroups, Splice, SpliceConfig, SpliceEvent, WeightSearch, coordinate_search,
+    inverse_temperature,
 };
 pub use predictive::Predictive;
 pub use priors::{
