@@ -27,7 +27,8 @@ pub trait Statistic:
     /// is then as it was.
     fn add(&mut self, other: &Self, weight: f64) -> Result<(), PosteriorError>;
 
-    /// Keeps a part of the evidence, `kept` in \[0, 1\]: power discounting.
+    /// Keeps a part of the evidence, `kept` in \[0, 1\]: power discounting. Fixed-point numbers are
+    /// rounded towards 0, so that forgetting again and again ends with nothing.
     fn scale(&mut self, kept: f64);
 
     /// Whether events can add up to this: what is read from outside passes through it.

@@ -38,3 +38,8 @@ pub(crate) fn weighted(steps: i64, weight: f64) -> Option<i64> {
     // 2⁶³ itself is out of range, and the largest f64 below it is in.
     (product.abs() < 9_223_372_036_854_775_808.0).then_some(product as i64)
 }
+
+/// A part of a number of steps, rounded towards zero, so that forgetting again and again ends.
+pub(crate) fn kept(steps: i64, part: f64) -> i64 {
+    if part == 1.0 { steps } else { (steps as f64 * part) as i64 }
+}

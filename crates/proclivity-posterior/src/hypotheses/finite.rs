@@ -150,7 +150,7 @@ impl Statistic for FiniteEvidence {
     /// What was ruled out stays so until everything is forgotten: 0^kept = 0 for kept > 0.
     fn scale(&mut self, kept: f64) {
         for sum in &mut self.sum {
-            *sum = fixed::weighted(*sum, kept).unwrap_or(*sum);
+            *sum = fixed::kept(*sum, kept);
         }
         if kept == 0.0 {
             self.impossible.fill(0);
