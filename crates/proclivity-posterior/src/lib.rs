@@ -2,6 +2,7 @@
 
 mod assumed_density;
 mod belief;
+mod diagnostics;
 mod error;
 mod fading;
 mod family;
@@ -17,6 +18,7 @@ mod views;
 
 pub use assumed_density::AssumedDensity;
 pub use belief::Belief;
+pub use diagnostics::{Replicate, SbcConfig, SbcQuantity, SbcReport, Uniformity, UniformityBand};
 pub use error::PosteriorError;
 pub use fading::{Fading, HalfLife};
 pub use family::{Approximate, Conjugate, Exact, Family, Fingerprint, Statistic};
