@@ -97,7 +97,7 @@ impl GammaRates {
         let mut mean = vec![0.0; self.interest_count()];
         let mut weights = mean.clone();
         let mut total = 0.0;
-        // log t grows as v falls from 1 to 0. It begins below every root.
+        // log t grows as v falls from 1 to 0.
         let mut log_t = log_exposure.iter().copied().fold(f64::INFINITY, f64::min);
         for node in -26..=26_i32 {
             let x = std::f64::consts::PI * (f64::from(node) / 8.0).sinh();
@@ -119,8 +119,8 @@ impl GammaRates {
         mean
     }
 
-    /// log t where Σⱼ aⱼ log(1 + t/bⱼ) is a number above 0: Newton's steps on a convex, increasing
-    /// function of log t, monotone after the first.
+    /// log t where Σⱼ aⱼ log(1 + t/bⱼ) is a number above 0. The logarithm of the sum is a concave,
+    /// increasing function of log t, on which Newton's steps are monotone after the first.
     fn log_tilt(&self, log_exposure: &[f64], target: f64, start: f64) -> f64 {
         let mut log_t = start;
         for _ in 0..100 {
@@ -129,14 +129,11 @@ impl GammaRates {
                 value += a * softplus(log_t - log_b);
                 slope += a * sigmoid(log_t - log_b);
             }
-            // In logarithms where the function is nearly exponential, which it is on the left.
-            let step = if value > target && value < 1.0 {
-                (value / target).ln() * value / slope
-            } else {
-                (value - target) / slope
-            };
-            let step = step.clamp(-50.0, 50.0);
-            log_t -= step;
+            let step = (target / value).ln() * value / slope;
+            if !step.is_finite() {
+                break;
+            }
+            log_t += step;
             if step.abs() <= 1e-12 * log_t.abs().max(1.0) {
                 break;
             }
