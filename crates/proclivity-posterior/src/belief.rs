@@ -127,11 +127,16 @@ impl<F: Family> Belief<F> {
     /// [`PosteriorError::OutOfRange`] unless `kept` lies in \[0, 1\].
     pub fn forget(&mut self, kept: f64) -> Result<(), PosteriorError> {
         in_range("kept part", kept, (0.0..=1.0).contains(&kept), "in [0, 1]")?;
+        self.keep(kept);
+        Ok(())
+    }
+
+    /// [`forget`](Self::forget), for a part that is known to lie in \[0, 1\].
+    pub(crate) fn keep(&mut self, kept: f64) {
         if kept < 1.0 {
             self.evidence.scale(kept);
             self.unit_weights = false;
         }
-        Ok(())
     }
 
     /// log P(X), in nats.

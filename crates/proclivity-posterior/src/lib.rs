@@ -36,8 +36,9 @@ pub use fading::{Fading, HalfLife};
 pub use family::{Approximate, Conjugate, Exact, Family, Fingerprint, Statistic};
 pub use hypotheses::{Finite, FiniteEvidence, FinitePosterior, LogLikelihood, choice_log_probs};
 pub use interests::{
-    Dirichlet, DirichletMixture, InterestBelief, InterestLikelihood, InterestModel, ShareInterval,
-    SoftLabels, entropy, exact_shares, kl_divergence,
+    Chosen, Dirichlet, DirichletMixture, Dismissed, GammaRates, GibbsConfig, GibbsDraws,
+    InterestLikelihood, InterestModel, Labelled, Rates, RatesEvidence, ShareInterval, Shown,
+    Variational, VariationalConfig, entropy, exact_shares, kl_divergence,
 };
 pub use linear_mixture::{LinearMixture, mixture_weights};
 pub use next_step::{Kernel, NextStep, NextStepConfig, nearest_items};

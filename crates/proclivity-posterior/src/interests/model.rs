@@ -1,15 +1,27 @@
-//! Prior and likelihood of interests together, and how well they foretell histories.
+//! Prior and likelihood of interests together: the family of items' events, and how well it foretells.
+
+use std::sync::Arc;
 
 use rayon::prelude::*;
 
+use super::rates::RatesEvidence;
 use crate::error::same_length;
-use crate::{Dirichlet, InterestBelief, InterestLikelihood, PosteriorError, Predictive};
+use crate::{
+    AssumedDensity, Chosen, Dirichlet, Family, Fingerprint, GammaRates, InterestLikelihood,
+    PosteriorError, Predictive, Rates,
+};
 
 /// P(θ) and P(x|θ): what is needed to start and to update a belief about anyone.
+///
+/// As a family it is [`Rates`] with items: beside labelled events it takes in [`Chosen`] and
+/// [`Dismissed`](crate::Dismissed) items, and `AssumedDensity<InterestModel>` is the running belief. The
+/// likelihood is shared, so that clones and models with other priors cost no memory.
 #[derive(Debug, Clone, PartialEq)]
 pub struct InterestModel {
     prior: Dirichlet,
-    likelihood: InterestLikelihood,
+    rates: Rates,
+    likelihood: Arc<InterestLikelihood>,
+    fingerprint: u64,
 }
 
 impl InterestModel {
@@ -17,14 +29,38 @@ impl InterestModel {
     ///
     /// # Errors
     /// [`PosteriorError::Length`] when they have different numbers of interests.
-    pub fn new(prior: Dirichlet, likelihood: InterestLikelihood) -> Result<Self, PosteriorError> {
-        same_length("interests", likelihood.interest_count(), prior.concentration().len())?;
-        Ok(Self { prior, likelihood })
+    pub fn new(
+        prior: Dirichlet,
+        likelihood: impl Into<Arc<InterestLikelihood>>,
+    ) -> Result<Self, PosteriorError> {
+        let (rates, likelihood) = (Rates::from(&prior), likelihood.into());
+        same_length("interests", likelihood.interest_count(), rates.interest_count())?;
+        let of_likelihood = likelihood.fingerprint();
+        let halves = [of_likelihood >> 32, of_likelihood & 0xffff_ffff];
+        let fingerprint = Fingerprint::new(Self::NAME)
+            .with(rates.concentration().iter().copied())
+            .with(rates.exposure().iter().copied())
+            .with(halves.map(|half| half as f64))
+            .finish();
+        Ok(Self { prior, rates, likelihood, fingerprint })
+    }
+
+    /// The same likelihood under another prior, such as one user's.
+    ///
+    /// # Errors
+    /// As for [`InterestModel::new`].
+    pub fn with_prior(&self, prior: Dirichlet) -> Result<Self, PosteriorError> {
+        Self::new(prior, Arc::clone(&self.likelihood))
     }
 
     /// P(θ).
     pub fn prior(&self) -> &Dirichlet {
         &self.prior
+    }
+
+    /// The prior as rates.
+    pub fn rates(&self) -> &Rates {
+        &self.rates
     }
 
     /// P(x|θ).
@@ -36,10 +72,10 @@ impl InterestModel {
     ///
     /// # Errors
     /// [`PosteriorError::UnknownItem`] outside of the catalog.
-    pub fn belief(&self, history: &[u32]) -> Result<InterestBelief, PosteriorError> {
-        let mut belief = InterestBelief::new(&self.prior);
+    pub fn belief(&self, history: &[u32]) -> Result<AssumedDensity<Self>, PosteriorError> {
+        let mut belief = AssumedDensity::new(self);
         for &item in history {
-            belief.observe(&self.likelihood, item, 1.0)?;
+            belief.absorb(self, &Chosen { item, weight: 1.0 })?;
         }
         Ok(belief)
     }
@@ -57,13 +93,13 @@ impl InterestModel {
         let losses: Vec<(f64, usize)> = histories
             .par_iter()
             .map(|history| {
-                let mut belief = InterestBelief::new(&self.prior);
+                let mut belief = AssumedDensity::new(self);
                 let mut loss = 0.0;
                 for &item in *history {
                     let phi = self.likelihood.item(item)?;
-                    let shares = belief.shares();
+                    let shares = belief.posterior(self)?.shares();
                     loss -= phi.iter().zip(&shares).map(|(p, s)| p * s).sum::<f64>().ln();
-                    belief.observe(&self.likelihood, item, 1.0)?;
+                    belief.absorb(self, &Chosen { item, weight: 1.0 })?;
                 }
                 Ok((loss, history.len()))
             })
@@ -76,6 +112,24 @@ impl InterestModel {
     }
 }
 
+impl Family for InterestModel {
+    const NAME: &'static str = "interests";
+    type Statistic = RatesEvidence;
+    type Posterior = GammaRates;
+
+    fn fingerprint(&self) -> u64 {
+        self.fingerprint
+    }
+
+    fn nothing(&self) -> RatesEvidence {
+        self.rates.nothing()
+    }
+
+    fn posterior(&self, evidence: &RatesEvidence) -> Result<GammaRates, PosteriorError> {
+        self.rates.posterior(evidence)
+    }
+}
+
 impl Predictive for InterestModel {
     fn item_count(&self) -> usize {
         self.likelihood.item_count()
@@ -83,7 +137,7 @@ impl Predictive for InterestModel {
 
     #[expect(clippy::expect_used, reason = "documented panic of the trait")]
     fn log_probs(&self, history: &[u32], out: &mut [f64]) {
-        let belief = self.belief(history).expect("a history of the catalog's items");
-        self.likelihood.log_probs(&belief.shares(), out);
+        let belief = self.belief(history).and_then(|belief| belief.posterior(self));
+        belief.expect("a history of the catalog's items").log_probs(&self.likelihood, out);
     }
 }
