@@ -2,6 +2,7 @@
 
 mod assumed_density;
 mod belief;
+mod decisions;
 mod diagnostics;
 mod error;
 mod fading;
@@ -18,7 +19,18 @@ mod views;
 
 pub use assumed_density::AssumedDensity;
 pub use belief::Belief;
-pub use diagnostics::{Replicate, SbcConfig, SbcQuantity, SbcReport, Uniformity, UniformityBand};
+pub use decisions::{
+    InformationGain, LinearMoments, Preference, Sample, Score, best_probabilities,
+    gamma_preference, information_gain, information_gain_by_draws, label_information_gain,
+    normal_preference, preference_by_draws, score_quantiles, thompson_scores,
+    upper_confidence_bounds,
+};
+pub use diagnostics::{
+    Coverage, CoverageConfig, Credible, Identifiability, Moments, PredictiveCheck,
+    PredictiveCheckConfig, Replicate, SbcConfig, SbcQuantity, SbcReport, Uniformity,
+    UniformityBand, category_entropy, contraction, dirichlet_divergence, mean_log_popularity,
+    repeat_rate,
+};
 pub use error::PosteriorError;
 pub use fading::{Fading, HalfLife};
 pub use family::{Approximate, Conjugate, Exact, Family, Fingerprint, Statistic};

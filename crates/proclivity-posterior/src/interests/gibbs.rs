@@ -154,8 +154,9 @@ impl GibbsDraws {
     pub fn intervals(&self, level: f64) -> Result<Vec<ShareInterval>, PosteriorError> {
         in_range("level", level, level > 0.0 && level < 1.0, "a number between 0 and 1")?;
         let columns = self.shares.columns().into_iter().zip(self.mean());
-        let interval =
-            |(column, mean): (ArrayView1<'_, f64>, f64)| ShareInterval::of_draws(mean, column.to_vec(), level);
+        let interval = |(column, mean): (ArrayView1<'_, f64>, f64)| {
+            ShareInterval::of_draws(mean, column.to_vec(), level)
+        };
         Ok(columns.map(interval).collect())
     }
 

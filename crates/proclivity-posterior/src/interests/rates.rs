@@ -130,7 +130,10 @@ impl Family for Rates {
         let counts = evidence.counts().zip(&self.concentration);
         let exposures = evidence.exposures().zip(&self.exposure);
         let concentration = counts.map(|(count, prior)| prior + count).collect();
-        GammaRates::new(concentration, exposures.map(|(exposure, prior)| prior + exposure).collect())
+        GammaRates::new(
+            concentration,
+            exposures.map(|(exposure, prior)| prior + exposure).collect(),
+        )
     }
 }
 
@@ -305,7 +308,9 @@ mod tests {
         let before = sum.clone();
         for (weight, expected) in [(2.0, "count"), (1e300, "exposure of all"), (-1e5, "exposure")] {
             let error = sum.add(&event, weight).unwrap_err();
-            assert!(matches!(error, PosteriorError::OutOfRange { name, .. } if name.starts_with(expected)));
+            assert!(
+                matches!(error, PosteriorError::OutOfRange { name, .. } if name.starts_with(expected))
+            );
             assert_eq!(sum, before);
         }
         assert!(sum.add(&event, f64::NAN).is_err());

@@ -57,8 +57,7 @@ impl VariationalConfig {
     ) -> Result<Variational, PosteriorError> {
         self.validate()?;
         same_length("interests", before.interest_count(), likelihood.interest_count())?;
-        let exposure: Vec<f64> =
-            before.exposure().iter().map(|b| b + items.len() as f64).collect();
+        let exposure: Vec<f64> = before.exposure().iter().map(|b| b + items.len() as f64).collect();
         let mut concentration = before.concentration().to_vec();
         let mut labels = Array2::zeros((items.len(), concentration.len()));
         let mut elbo: Vec<f64> = Vec::new();
