@@ -450,10 +450,7 @@ fn a_refused_event_leaves_the_belief_as_it_was() {
         assert!(belief.absorb(&model, &Chosen { item, weight }).is_err());
     }
     let impossible = PosteriorError::ImpossibleItem { item: 6 };
-    assert_eq!(
-        belief.absorb(&model, &Chosen { item: 6, weight: 1.0 }),
-        Err(impossible.clone())
-    );
+    assert_eq!(belief.absorb(&model, &Chosen { item: 6, weight: 1.0 }), Err(impossible.clone()));
     assert_eq!(belief.update(&model, &Dismissed { item: 6 }, 1.0), Err(impossible));
     assert!(belief.update(&model, &Dismissed { item: 0 }, -1.0).is_err());
     assert!(belief.update(&model, &Labelled { interest: 3 }, 1.0).is_err());

@@ -164,7 +164,7 @@ impl GibbsDraws {
     /// monotone sequence; at most the number of draws.
     ///
     /// # Source
-    /// geyer1992
+    /// Geyer 1992, Practical Markov chain Monte Carlo
     pub fn effective_sample_sizes(&self) -> Vec<f64> {
         self.shares.columns().into_iter().map(effective_sample_size).collect()
     }

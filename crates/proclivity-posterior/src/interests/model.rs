@@ -16,6 +16,14 @@ use crate::{
 /// As a family it is [`Rates`] with items: beside labelled events it takes in [`Chosen`] and
 /// [`Dismissed`](crate::Dismissed) items, and `AssumedDensity<InterestModel>` is the running belief. The
 /// likelihood is shared, so that clones and models with other priors cost no memory.
+///
+/// # Approximation
+/// The running belief knows too much: soft labels count as if they were certain. For 4 interests and
+/// 8 chosen items its means are off by 0.023 on average (0.044 the worst of a user's), its 90 %
+/// intervals are 0.81 times as wide as the exact ones and hold 75 % of the truths where those hold 90 %;
+/// measured on 300 simulated users by the test `approximations_are_off_by_what_their_docs_say`.
+/// [`GibbsConfig`](crate::GibbsConfig) and [`exact_shares`](crate::exact_shares) have the intervals
+/// right.
 #[derive(Debug, Clone, PartialEq)]
 pub struct InterestModel {
     prior: Dirichlet,

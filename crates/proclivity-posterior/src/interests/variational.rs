@@ -13,6 +13,12 @@ use crate::{GammaRates, InterestLikelihood, PosteriorError};
 /// # Formula
 /// rₙₖ ∝ φₖ(xₙ) exp(ψ(âₖ)) / b̂ₖ, âₖ = aₖ + Σₙ rₙₖ, b̂ₖ = bₖ + N
 ///
+/// # Approximation
+/// Labels that depend on each other are taken apart, which narrows the intervals. For 4 interests and
+/// 8 chosen items the means are off by 0.024 on average (0.041 the worst of a user's), and 90 %
+/// intervals are 0.73 times as wide as the exact ones and hold 77 % of the truths where those hold 90 %;
+/// measured by the test `approximations_are_off_by_what_their_docs_say`.
+///
 /// | parameter | default | purpose | range |
 /// |---|---|---|---|
 /// | `max_sweeps` | 1,000 | sweeps before it gives up | from 1 |
