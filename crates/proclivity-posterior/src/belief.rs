@@ -105,6 +105,16 @@ impl<F: Family> Belief<F> {
         self.evidence.add(&event.statistic(family)?, weight)
     }
 
+    /// What stands for one more event.
+    pub(crate) fn add_site(
+        &mut self,
+        family: &F,
+        site: &F::Statistic,
+    ) -> Result<(), PosteriorError> {
+        self.is_of(family)?;
+        self.evidence.add(site, 1.0)
+    }
+
     /// Adds the evidence of another belief of the same family, as if its events had been seen here.
     ///
     /// # Errors

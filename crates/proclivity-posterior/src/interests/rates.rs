@@ -186,15 +186,14 @@ impl RatesEvidence {
 
     /// The count of each interest, in events; of one event, its soft labels.
     pub fn counts(&self) -> impl ExactSizeIterator<Item = f64> {
-        self.counts.iter().map(|&steps| steps::to_events(i64::from(steps.max(0))))
+        self.counts.iter().map(|&steps| steps::to_events(f64::from(steps.max(0))))
     }
 
     /// The exposure of each interest, its own and that of all.
     pub fn exposures(&self) -> impl ExactSizeIterator<Item = f64> {
-        let common = self.common;
-        self.exposures
-            .iter()
-            .map(move |&steps| steps::to_events(common.saturating_add(i64::from(steps)).max(0)))
+        let common = self.common as f64;
+        let steps = self.exposures.iter().map(move |&steps| (common + f64::from(steps)).max(0.0));
+        steps.map(steps::to_events)
     }
 
     pub(super) fn is_of(&self, interests: usize) -> Result<(), PosteriorError> {
@@ -209,9 +208,9 @@ impl RatesEvidence {
         common: Option<i64>,
         sum: impl Fn(i32, i32) -> i32,
     ) -> Result<(), PosteriorError> {
-        let refused = |name, steps| PosteriorError::OutOfRange {
+        let refused = |name, steps: i64| PosteriorError::OutOfRange {
             name,
-            value: steps::to_events(steps),
+            value: steps::to_events(steps as f64),
             expected: RANGE,
         };
         let common = common.filter(|&steps| steps >= -i64::from(SLACK));
@@ -271,12 +270,12 @@ impl Statistic for RatesEvidence {
             return Err(PosteriorError::Empty { what: "interests" });
         }
         let common = self.common >= -i64::from(SLACK);
-        in_range("exposure of all", steps::to_events(self.common), common, RANGE)?;
+        in_range("exposure of all", steps::to_events(self.common as f64), common, RANGE)?;
         for (name, list) in
             [("count of an interest", &self.counts), ("exposure of an interest", &self.exposures)]
         {
             for &steps in list {
-                in_range(name, steps::to_events(i64::from(steps)), in_steps(steps), RANGE)?;
+                in_range(name, steps::to_events(f64::from(steps)), in_steps(steps), RANGE)?;
             }
         }
         Ok(())

@@ -16,38 +16,55 @@ pub(super) fn to_steps(weight: f64) -> Result<i32, PosteriorError> {
 }
 
 /// What a number of steps stands for, in events.
-pub(super) fn to_events(steps: i64) -> f64 {
-    steps as f64 / ONE
+pub(super) fn to_events(steps: f64) -> f64 {
+    steps / ONE
 }
 
-/// Whole steps in proportion to weights, by largest remainder: they add up to `steps` exactly, and
-/// each is less than one step off. `None` unless the weights have a positive, finite sum.
+/// How many bits of a remainder are compared.
+const REMAINDER_BITS: u32 = 20;
+/// 2⁵²: the bits of 2⁵² + x end in those of x, which is rounded to a whole number for it. Unlike a
+/// conversion, this is vectorised on every machine.
+const SHIFT: f64 = 4_503_599_627_370_496.0;
+
+/// Whole steps in proportion to weights from 0, by largest remainder, compared in 2⁻²⁰ of a step: they
+/// add up to `steps` exactly, and each is less than one step off. Of equal remainders the first is
+/// served. `None` unless the weights have a positive, finite sum.
 pub(super) fn apportion(weights: &[f64], steps: i32) -> Option<Box<[i32]>> {
-    let total: f64 = weights.iter().sum();
+    let total = sum(weights);
     if !(total > 0.0 && total.is_finite()) {
         return None;
     }
-    let scale = f64::from(steps) / total;
-    let mut left = steps;
-    let mut parts = Vec::with_capacity(weights.len());
-    // The remainder, and among equal ones the first: numbers whose order is the order of service.
-    let mut remainders = Vec::with_capacity(weights.len());
-    for (position, weight) in (0_u32..).zip(weights) {
-        let exact = weight * scale;
-        let whole = exact as i32;
-        left -= whole;
-        parts.push(whole);
-        let remainder = ((exact - f64::from(whole)) * 4_294_967_296.0) as u32;
-        remainders.push(u64::from(remainder) << 32 | u64::from(u32::MAX - position));
+    let scale = f64::from(steps) / total * f64::from(1 << REMAINDER_BITS);
+    let mask = (1 << REMAINDER_BITS) - 1;
+    let fixed = |weight: f64| (weight * scale + SHIFT).to_bits() & ((1 << 52) - 1);
+    let mut parts: Box<[i32]> =
+        weights.iter().map(|&weight| (fixed(weight) >> REMAINDER_BITS) as i32).collect();
+    let remainders: Box<[i32]> =
+        weights.iter().map(|&weight| (fixed(weight) & mask) as i32).collect();
+    let mut left = steps - parts.iter().sum::<i32>();
+
+    // The remainders' first eight bits say who is served, but for those who share them with the last.
+    let first = |remainder: i32| remainder >> (REMAINDER_BITS - 8);
+    let mut heads = [0_i32; 256];
+    remainders.iter().for_each(|&remainder| heads[first(remainder) as usize] += 1);
+    let (mut last, mut served) = (256, 0);
+    while served < left && last > 0 {
+        last -= 1;
+        served += heads[last as usize];
     }
-    let more = usize::try_from(left).unwrap_or(0).min(parts.len());
-    if more > 0 {
-        let at = remainders.len() - more;
-        remainders.select_nth_unstable(at);
-        for key in &remainders[at..] {
-            parts[(u32::MAX - *key as u32) as usize] += 1;
+    if last < 256 {
+        for (part, &remainder) in parts.iter_mut().zip(&remainders) {
+            let more = i32::from(first(remainder) > last);
+            *part += more;
+            left -= more;
         }
-        left -= more as i32;
+        let mut tied: Vec<usize> =
+            (0..parts.len()).filter(|&at| first(remainders[at]) == last).collect();
+        tied.sort_by_key(|&at| (-remainders[at], at));
+        for at in tied.into_iter().take(usize::try_from(left).unwrap_or(0)) {
+            parts[at] += 1;
+            left -= 1;
+        }
     }
     // Rounding of the products themselves, where the weights are whole steps.
     if left != 0
@@ -55,7 +72,17 @@ pub(super) fn apportion(weights: &[f64], steps: i32) -> Option<Box<[i32]>> {
     {
         *largest += left;
     }
-    Some(parts.into())
+    Some(parts)
+}
+
+/// A sum in eight lanes, which is vectorised.
+fn sum(values: &[f64]) -> f64 {
+    let (chunks, rest) = values.as_chunks::<8>();
+    let mut lanes = [0.0; 8];
+    for chunk in chunks {
+        lanes.iter_mut().zip(chunk).for_each(|(lane, value)| *lane += value);
+    }
+    lanes.iter().chain(rest).sum()
 }
 
 #[cfg(test)]
