@@ -41,7 +41,7 @@ impl<F: Family> AssumedDensity<F> {
         event: &impl Approximate<F>,
     ) -> Result<F::Statistic, PosteriorError> {
         let site = event.site(family, self.filter.evidence())?;
-        self.filter.update(family, &Statistics(&site))?;
+        self.filter.add_site(family, &site)?;
         Ok(site)
     }
 

@@ -46,8 +46,9 @@ pub use hypotheses::{
     SharpnessConfig, SharpnessFit, choice_log_loss, choice_log_probs, fit_sharpness, pareto_smooth,
 };
 pub use interests::{
-    Dirichlet, DirichletMixture, InterestBelief, InterestLikelihood, InterestModel, ShareInterval,
-    SoftLabels, entropy, exact_shares, kl_divergence,
+    Chosen, Dirichlet, DirichletMixture, Dismissed, GammaRates, GibbsConfig, GibbsDraws,
+    InterestLikelihood, InterestModel, Labelled, Rates, RatesEvidence, ShareInterval, Shown,
+    Variational, VariationalConfig, entropy, exact_shares, kl_divergence,
 };
 pub use linear::{
     Bag, Ease, EaseEvidence, EaseModel, IntervalFactor, Linear, LinearConfig, LinearEvidence,

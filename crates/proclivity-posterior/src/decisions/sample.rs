@@ -4,7 +4,9 @@ use ndarray::ArrayView2;
 use rand::{Rng, RngExt};
 
 use crate::error::in_range;
-use crate::{Dirichlet, DirichletMixture, FinitePosterior, InterestLikelihood, PosteriorError};
+use crate::{
+    Dirichlet, DirichletMixture, FinitePosterior, GammaRates, InterestLikelihood, PosteriorError,
+};
 
 /// A posterior that can be drawn from.
 pub trait Sample {
@@ -29,6 +31,15 @@ impl Sample for DirichletMixture {
     fn draw<R: Rng + ?Sized>(&self, rng: &mut R) -> Vec<f64> {
         let weights = self.components().iter().map(|(weight, _)| *weight);
         self.components()[categorical(weights, rng)].1.sample(rng)
+    }
+}
+
+/// Draws shares.
+impl Sample for GammaRates {
+    type Draw = Vec<f64>;
+
+    fn draw<R: Rng + ?Sized>(&self, rng: &mut R) -> Vec<f64> {
+        self.sample(rng)
     }
 }
 

@@ -61,7 +61,8 @@ impl PredictiveCheckConfig {
     /// closures.
     ///
     /// # Source
-    /// Gelman, Meng & Stern 1996
+    /// A. Gelman, X.-L. Meng and H. Stern. *Posterior predictive assessment of model fitness via
+    /// realized discrepancies.* Statistica Sinica 6, 1996.
     pub fn run<H>(
         &self,
         names: &[&str],

@@ -91,8 +91,10 @@ impl SbcConfig {
     /// has other numbers of quantities or draws, and the closure's own.
     ///
     /// # Source
-    /// Talts, Betancourt, Simpson, Vehtari & Gelman 2018; Modrák, Moon, Kim, Bürkner, Huurre,
-    /// Faltejsková, Gelman & Vehtari 2023 for quantities that depend on the data and for ties
+    /// S. Talts, M. Betancourt, D. Simpson, A. Vehtari and A. Gelman. *Validating Bayesian inference
+    /// algorithms with simulation-based calibration.* arXiv:1804.06788, 2018; M. Modrák et al.
+    /// *Simulation-based calibration checking for Bayesian computation: the choice of test quantities
+    /// shapes sensitivity.* Bayesian Analysis 20(2), 2025, for quantities of the data and for ties.
     pub fn run(
         &self,
         names: &[&str],

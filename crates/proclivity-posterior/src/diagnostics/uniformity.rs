@@ -24,7 +24,9 @@ pub struct Uniformity {
     /// exact.
     ///
     /// # Source
-    /// Säilynoja, Bürkner & Vehtari 2022
+    /// T. Säilynoja, P.-C. Bürkner and A. Vehtari. *Graphical test for discrete uniformity and its
+    /// applications in goodness-of-fit evaluation and multiple sample comparison.* Statistics and
+    /// Computing 32, 2022.
     pub ecdf_p_value: f64,
 }
 
