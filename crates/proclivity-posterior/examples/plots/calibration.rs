@@ -58,7 +58,7 @@ pub(crate) fn draw(path: &Path) -> Outcome {
             if p_value < 0.001 { "< 0.001".to_owned() } else { format!("= {p_value:.2}") };
         let label = |text: &'static str| if column == 0 { text } else { "" };
         histogram(&cells[column], caption, label("replicates"), quantity, colour)?;
-        let caption = format!("p {p_value}");
+        let caption = format!("its distribution, p {p_value}");
         distribution(&cells[3 + column], &caption, label("too many below"), quantity, colour)?;
     }
     root.present()?;
@@ -108,7 +108,7 @@ fn histogram(
     let bin = Binomial::new(1.0 / BINS as f64, total)?;
     let tail = 0.5 * (1.0 - LEVEL) / BINS as f64;
     let (low, high) = (bin.inverse_cdf(tail) as f64, bin.inverse_cdf(1.0 - tail) as f64);
-    let top = 3.0 * total as f64 / BINS as f64;
+    let top = 3.5 * total as f64 / BINS as f64;
     let mut chart = axes(
         area,
         caption,
@@ -139,7 +139,7 @@ fn distribution(
     let mut chart = axes(
         area,
         caption,
-        (0.0..100.0, -0.1..0.1),
+        (0.0..100.0, -0.15..0.15),
         ("rank of the truth among 99 draws", y_label),
         (&|x| format!("{x:.0}"), &|y| format!("{:+.0} %", 100.0 * y)),
     )?;

@@ -12,11 +12,9 @@ type Groups = BTreeMap<String, Vec<(String, Vec<(f64, f64)>)>>;
 
 pub(crate) fn draw(csv: &Path, path: &Path) -> Outcome {
     let groups = read(csv)?;
-    let mut probs: Vec<f64> = groups.values().flatten().flat_map(|(_, g)| g).map(|g| g.0).collect();
-    probs.sort_by(f64::total_cmp);
-    let (Some(first), Some(last)) = (probs.first(), probs.last()) else {
+    if groups.is_empty() {
         return Err("no groups with hits".into());
-    };
+    }
     let root = picture(path, (900, 340));
     let (legend, panels) = root.split_vertically(34);
     let names = groups.values().next().into_iter().flatten().map(|(name, _)| name);
@@ -29,24 +27,36 @@ pub(crate) fn draw(csv: &Path, path: &Path) -> Outcome {
     legend.draw(&Text::new("within 10 %", (630, 9), text(14)))?;
     let cells = panels.split_evenly((1, groups.len()));
     for (index, (panel, (over, predictives))) in cells.iter().zip(&groups).enumerate() {
+        let logs = predictives.iter().flat_map(|(_, points)| points).map(|point| point.0.log10());
+        let first = logs.clone().fold(f64::INFINITY, f64::min) - 0.2;
+        let last = logs.fold(f64::NEG_INFINITY, f64::max) + 0.2;
         let mut chart = axes(
             panel,
             &format!("deciles of {over}"),
-            ((first / 1.5..last * 1.5).log_scale(), (0.25..4.0).log_scale()),
+            (first..last, -2.0..2.0),
             ("mean probability", if index == 0 { "expected / observed hits" } else { "" }),
-            (&|x| format!("{x:.0e}"), &|y| format!("{y}")),
+            (&probability, &|y| format!("{}", y.exp2())),
         )?;
-        let band = [(first / 1.5, 0.9), (last * 1.5, 1.1)];
+        let band = [(first, 0.9_f64.log2()), (last, 1.1_f64.log2())];
         chart.draw_series([Rectangle::new(band, GREY.mix(0.25).filled())])?;
         for ((_, points), colour) in predictives.iter().zip([ORANGE, BLUE]) {
             // What lies beyond is drawn at the edge.
-            let points = || points.iter().map(|&(prob, ratio)| (prob, ratio.clamp(0.25, 4.0)));
-            chart.draw_series(LineSeries::new(points(), colour.stroke_width(2)))?;
-            chart.draw_series(points().map(|point| Circle::new(point, 4, colour.filled())))?;
+            let point = |&(prob, ratio): &(f64, f64)| (prob.log10(), ratio.log2().clamp(-2.0, 2.0));
+            let line = LineSeries::new(points.iter().map(point), colour.stroke_width(2));
+            chart.draw_series(line)?;
+            let circles = points.iter().map(point).map(|at| Circle::new(at, 4, colour.filled()));
+            chart.draw_series(circles)?;
         }
     }
     root.present()?;
     Ok(())
+}
+
+/// A power of ten as a percentage.
+fn probability(log: &f64) -> String {
+    let percent = 100.0 * 10.0_f64.powf(*log);
+    let digits = (1.0 - percent.log10().floor()).max(0.0) as usize;
+    format!("{percent:.digits$} %")
 }
 
 /// Columns `predictive,over,group,predictions,expected,observed`, in any order.
