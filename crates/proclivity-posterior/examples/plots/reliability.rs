@@ -55,7 +55,7 @@ pub(crate) fn draw(csv: &Path, path: &Path) -> Outcome {
 /// A power of ten as a percentage.
 fn probability(log: &f64) -> String {
     let percent = 100.0 * 10.0_f64.powf(*log);
-    let digits = (1.0 - percent.log10().floor()).max(0.0) as usize;
+    let digits = (-percent.log10().floor()).max(0.0) as usize;
     format!("{percent:.digits$} %")
 }
 

@@ -1,10 +1,11 @@
 //! Colours that stand out from white and from black alike, and axes without clutter.
 
 use std::error::Error;
+use std::ops::Range;
 use std::path::Path;
 
 use plotters::coord::Shift;
-use plotters::coord::ranged1d::{AsRangedCoord, Ranged, ValueFormatter};
+use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 use plotters::style::{FontDesc, TextStyle};
 
@@ -28,23 +29,19 @@ pub(crate) fn text(size: u32) -> TextStyle<'static> {
     FontDesc::from(("sans-serif", size)).color(&GREY)
 }
 
+/// How a tick is written.
+pub(crate) type Format<'a> = &'a dyn Fn(&f64) -> String;
+pub(crate) type Chart<'a, 'b> =
+    ChartContext<'a, SVGBackend<'b>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
+
 /// Axes with their labels; a caption above.
-pub(crate) fn axes<'a, 'b, X, Y>(
+pub(crate) fn axes<'a, 'b>(
     area: &'a Area<'b>,
     caption: &str,
-    (x, y): (X, Y),
+    (x, y): (Range<f64>, Range<f64>),
     (x_label, y_label): (&str, &str),
-    (x_format, y_format): (&dyn Fn(&f64) -> String, &dyn Fn(&f64) -> String),
-) -> Result<
-    ChartContext<'a, SVGBackend<'b>, Cartesian2d<X::CoordDescType, Y::CoordDescType>>,
-    Box<dyn Error>,
->
-where
-    X: AsRangedCoord<Value = f64>,
-    Y: AsRangedCoord<Value = f64>,
-    X::CoordDescType: Ranged<ValueType = f64> + ValueFormatter<f64>,
-    Y::CoordDescType: Ranged<ValueType = f64> + ValueFormatter<f64>,
-{
+    (x_format, y_format): (Format<'_>, Format<'_>),
+) -> Result<Chart<'a, 'b>, Box<dyn Error>> {
     let mut chart = ChartBuilder::on(area)
         .caption(caption, text(15))
         .margin(8)
