@@ -1,5 +1,6 @@
 //! Intervals of scores, and how much wider they have to be than the model says.
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use statrs::distribution::{ContinuousCDF, Normal};
 
@@ -117,7 +118,7 @@ impl LinearModel {
             // Without a history both scores are 0, and certain.
             Ok(if deviation > 0.0 { (first - second) / deviation } else { 0.0 })
         };
-        events.iter().map(difference).collect()
+        events.par_iter().map(difference).collect()
     }
 
     fn score_of(&self, history: &[u32], item: u32) -> Result<(f64, f64), PosteriorError> {
