@@ -17,6 +17,12 @@ use crate::error::{in_range, known_items, same_length};
 /// # Formula
 /// z = (score₁ − score₂) / √(variance₁ + variance₂); the factor is the one with which a share
 /// `level` of the |z| lie within the normal quantile
+///
+/// # Approximation
+/// One factor can't make every level right. Fitted for 90 % on ML-1M it is 2.00: 90 % intervals cover
+/// 69 % of the held-out differences before and 88 % after, 50 % intervals 44 % before and 64 % after
+/// (503 events, the example `linear_scale` with `intervals`). The bias towards the prior, which both
+/// models share, isn't in it.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "f64", into = "f64")]
 pub struct IntervalFactor(f64);
