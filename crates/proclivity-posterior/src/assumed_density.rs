@@ -25,6 +25,11 @@ impl<F: Family> AssumedDensity<F> {
         self.filter.evidence()
     }
 
+    /// `Ok` when the belief is this family's.
+    pub(crate) fn is_of(&self, family: &F) -> Result<(), PosteriorError> {
+        self.filter.is_of(family)
+    }
+
     /// One more event. Returns its site, which is what the event moved.
     ///
     /// # Errors

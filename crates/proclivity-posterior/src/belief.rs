@@ -166,7 +166,8 @@ impl<F: Family> Belief<F> {
         family.log_evidence(&self.evidence)
     }
 
-    fn is_of(&self, family: &F) -> Result<(), PosteriorError> {
+    /// `Ok` when the belief is this family's.
+    pub(crate) fn is_of(&self, family: &F) -> Result<(), PosteriorError> {
         if self.family == family.fingerprint() {
             Ok(())
         } else {

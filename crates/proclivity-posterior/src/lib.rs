@@ -8,13 +8,19 @@ mod error;
 mod fading;
 mod family;
 mod fixed;
+mod guard;
 mod hypotheses;
 mod interests;
+mod linear;
 mod linear_mixture;
 mod log_sum_exp;
+mod minimize;
 mod next_step;
+mod pool;
 mod predictive;
+mod priors;
 mod sites;
+mod taste;
 mod views;
 
 pub use assumed_density::AssumedDensity;
@@ -34,14 +40,41 @@ pub use diagnostics::{
 pub use error::PosteriorError;
 pub use fading::{Fading, HalfLife};
 pub use family::{Approximate, Conjugate, Exact, Family, Fingerprint, Statistic};
-pub use hypotheses::{Finite, FiniteEvidence, FinitePosterior, LogLikelihood, choice_log_probs};
+pub use guard::{Guarded, MixturePosterior, Predictable, PriorMixture, ToEach, guard_weights};
+pub use hypotheses::{
+    Choice, Finite, FiniteEvidence, FinitePosterior, LogLikelihood, ParetoSmoothed, Particles,
+    SharpnessConfig, SharpnessFit, choice_log_loss, choice_log_probs, fit_sharpness, pareto_smooth,
+};
 pub use interests::{
     Chosen, Dirichlet, DirichletMixture, Dismissed, GammaRates, GibbsConfig, GibbsDraws,
     InterestLikelihood, InterestModel, Labelled, Rates, RatesEvidence, ShareInterval, Shown,
     Variational, VariationalConfig, entropy, exact_shares, kl_divergence,
 };
+pub use linear::{
+    Bag, Ease, EaseEvidence, EaseModel, IntervalFactor, Linear, LinearConfig, LinearEvidence,
+    LinearModel, LinearSequence, Precision, Timescale, positive_log_scores,
+};
 pub use linear_mixture::{LinearMixture, mixture_weights};
-pub use next_step::{Kernel, NextStep, NextStepConfig, nearest_items};
+pub use next_step::{
+    Kernel, MarkovChain, MarkovChainPosterior, NextStep, NextStepConfig, Sequence,
+    TransitionCounts, Transitions, nearest_items,
+};
+pub use pool::{
+    Candidates, LogLinearPool, RankRange, RankingCase, Reliability, ReliabilityBin,
+    ReliabilityGroups, Splice, SpliceConfig, SpliceEvent, WeightSearch, coordinate_search,
+    inverse_temperature,
+};
 pub use predictive::Predictive;
+pub use priors::{
+    HalfLifeConfig, HalfLifeFit, Label, LabelCounts, LabelLikelihood, LanguagePrior,
+    LanguagePriorConfig, LanguagePriorFit, PopulationConfig, TimedEvent, fit_half_life,
+    fit_population,
+};
 pub use sites::Sites;
+pub use taste::{
+    Choice, ChoicePosterior, ChoiceSet, DomainEvidence, Domains, Laplace, LowRankNormal,
+    LowRankPosterior, Measured, Normal, NormalEvidence, NormalInverseGamma,
+    NormalInverseGammaPosterior, NormalPosterior, Rated, RatedIn, RegressionEvidence, StudentT,
+    TasteMixture, TasteMixtureConfig,
+};
 pub use views::fuse_views;

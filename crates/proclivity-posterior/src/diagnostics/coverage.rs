@@ -51,6 +51,22 @@ impl Credible {
 }
 
 impl CoverageConfig {
+    /// Whether every parameter is in its range.
+    ///
+    /// # Errors
+    /// [`PosteriorError::OutOfRange`] names the one that isn't, [`PosteriorError::Empty`] without
+    /// levels.
+    pub fn validate(&self) -> Result<(), PosteriorError> {
+        in_range("users", self.users as f64, self.users > 0, "from 1")?;
+        for &level in &self.levels {
+            in_range("level", level, level > 0.0 && level < 1.0, "a number between 0 and 1")?;
+        }
+        if self.levels.is_empty() {
+            return Err(PosteriorError::Empty { what: "levels" });
+        }
+        Ok(())
+    }
+
     /// Counts how many intervals hold their truth, over simulated users.
     ///
     /// The closure simulates one user and returns any number of intervals about them, such as one
@@ -64,13 +80,7 @@ impl CoverageConfig {
         &self,
         user: impl Fn(&mut ChaCha8Rng) -> Result<Vec<Credible>, PosteriorError> + Sync,
     ) -> Result<Vec<Coverage>, PosteriorError> {
-        in_range("users", self.users as f64, self.users > 0, "from 1")?;
-        for &level in &self.levels {
-            in_range("level", level, level > 0.0 && level < 1.0, "a number between 0 and 1")?;
-        }
-        if self.levels.is_empty() {
-            return Err(PosteriorError::Empty { what: "levels" });
-        }
+        self.validate()?;
         let users: Vec<Vec<Tally>> = (0..self.users)
             .into_par_iter()
             .map(|index| self.tally(&user(&mut replicate_rng(self.seed, index))?))

@@ -49,6 +49,14 @@ pub struct PredictiveCheck {
 }
 
 impl PredictiveCheckConfig {
+    /// Whether every parameter is in its range.
+    ///
+    /// # Errors
+    /// [`PosteriorError::OutOfRange`] names the one that isn't.
+    pub fn validate(&self) -> Result<(), PosteriorError> {
+        in_range("replicates", self.replicates as f64, self.replicates > 0, "from 1")
+    }
+
     /// Compares statistics of an observed history, or of a whole log, with those of replicates.
     ///
     /// `replicate` draws θ from the posterior and then as many events as were observed;
@@ -70,7 +78,7 @@ impl PredictiveCheckConfig {
         replicate: impl Fn(&mut ChaCha8Rng) -> Result<H, PosteriorError> + Sync,
         statistics: impl Fn(&H) -> Vec<f64> + Sync,
     ) -> Result<Vec<PredictiveCheck>, PosteriorError> {
-        in_range("replicates", self.replicates as f64, self.replicates > 0, "from 1")?;
+        self.validate()?;
         let statistics = |history: &H| {
             let values = statistics(history);
             same_length("statistics", names.len(), values.len())?;

@@ -54,6 +54,15 @@ impl Replicate {
 }
 
 impl SbcConfig {
+    /// Whether every parameter is in its range.
+    ///
+    /// # Errors
+    /// [`PosteriorError::OutOfRange`] names the one that isn't.
+    pub fn validate(&self) -> Result<(), PosteriorError> {
+        in_range("replicates", self.replicates as f64, self.replicates > 0, "from 1")?;
+        in_range("draws", self.draws as f64, self.draws > 0, "from 1")
+    }
+
     /// Ranks each true quantity among its posterior draws; they are uniform if the posterior is
     /// right.
     ///
@@ -100,8 +109,7 @@ impl SbcConfig {
         names: &[&str],
         replicate: impl Fn(&mut ChaCha8Rng) -> Result<Replicate, PosteriorError> + Sync,
     ) -> Result<SbcReport, PosteriorError> {
-        in_range("replicates", self.replicates as f64, self.replicates > 0, "from 1")?;
-        in_range("draws", self.draws as f64, self.draws > 0, "from 1")?;
+        self.validate()?;
         if names.is_empty() {
             return Err(PosteriorError::Empty { what: "quantities" });
         }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{in_range, same_length};
 use crate::fixed;
 use crate::log_sum_exp::log_sum_exp;
-use crate::{Conjugate, Exact, Family, Fingerprint, PosteriorError, Statistic};
+use crate::{Conjugate, Exact, Family, Fingerprint, PosteriorError, Predictable, Statistic};
 
 /// P(h) over finitely many hypotheses, which any log-likelihoods may speak for or against.
 ///
@@ -211,5 +211,21 @@ impl Exact<Finite> for LogLikelihood<'_> {
             sum: self.0.iter().map(steps).collect::<Result<_, _>>()?,
             impossible: self.0.iter().map(|&value| u32::from(ruled_out(value))).collect(),
         })
+    }
+}
+
+impl Predictable<Finite> for LogLikelihood<'_> {
+    fn log_predictive(
+        &self,
+        family: &Finite,
+        evidence: &FiniteEvidence,
+    ) -> Result<f64, PosteriorError> {
+        let statistic = self.statistic(family)?;
+        let posterior = family.posterior(evidence)?;
+        let allowed = statistic.impossible.iter().zip(&statistic.sum).zip(&posterior.log_probs);
+        let joint = allowed
+            .filter(|((impossible, _), log_prob)| **impossible == 0 && log_prob.is_finite())
+            .map(|((_, &steps), log_prob)| log_prob + fixed::from_steps(steps));
+        Ok(log_sum_exp(&joint.collect::<Vec<_>>()))
     }
 }
