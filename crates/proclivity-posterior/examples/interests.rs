@@ -51,3 +51,11 @@ fn main() -> Result<(), PosteriorError> {
     println!("one labelled event: {:.2?}", labelled.posterior(&rates)?.shares());
     Ok(())
 }
+
+// Prints:
+// hiking   0.50, 90 % in 0.18 to 0.81; the boots gave 0.11
+// cooking  0.17, 90 % in 0.01 to 0.45; the boots gave 0.02
+// music    0.33, 90 % in 0.07 to 0.66; the boots gave 0.04
+// next: [0.25, 0.20, 0.30, 0.25]
+// by Gibbs, nothing dismissed: [0.55, 0.16, 0.29]
+// one labelled event: [0.60, 0.27, 0.13]

@@ -235,9 +235,10 @@ impl RatesEvidence {
     }
 }
 
-/// `i32::MAX` is where sums saturate.
+/// As far from the top as from 0: then a number in range plus or minus any other, where it wraps
+/// around, comes out of range.
 fn in_steps(steps: i32) -> bool {
-    (steps >= -SLACK) & (steps < i32::MAX)
+    (-SLACK..=i32::MAX - SLACK).contains(&steps)
 }
 
 impl Statistic for RatesEvidence {
@@ -247,12 +248,12 @@ impl Statistic for RatesEvidence {
         in_range("weight of evidence", weight, weight.is_finite(), "a finite number")?;
         let common = fixed::added(self.common, other.common, weight);
         if weight == 1.0 {
-            self.add_by(other, common, i32::saturating_add)
+            self.add_by(other, common, i32::wrapping_add)
         } else if weight == -1.0 {
-            self.add_by(other, common, i32::saturating_sub)
+            self.add_by(other, common, i32::wrapping_sub)
         } else {
             let weighted = |steps: i32| (f64::from(steps) * weight).round() as i32;
-            self.add_by(other, common, |a, b| a.saturating_add(weighted(b)))
+            self.add_by(other, common, |a, b| a.wrapping_add(weighted(b)))
         }
     }
 
@@ -295,6 +296,20 @@ mod tests {
             let heap = size_of_val(&*evidence.counts) + size_of_val(&*evidence.exposures);
             assert!(size_of::<Belief<Rates>>() + heap <= 8 * interests + 128);
             assert!(size_of::<AssumedDensity<InterestModel>>() + heap <= 8 * interests + 128);
+        }
+    }
+
+    #[test]
+    fn a_sum_that_wraps_around_is_out_of_range() {
+        let edges = |at: i32| (-130..=130).map(move |offset| at.wrapping_add(offset));
+        let numbers = || [0, i32::MAX, 1 << 30].into_iter().flat_map(edges);
+        for (a, b) in numbers().flat_map(|a| numbers().map(move |b| (a, b))) {
+            let (sum, difference) = (i64::from(a) + i64::from(b), i64::from(a) - i64::from(b));
+            for (wrapped, exact) in [(a.wrapping_add(b), sum), (a.wrapping_sub(b), difference)] {
+                if in_steps(a) && in_steps(wrapped) {
+                    assert_eq!(i64::from(wrapped), exact, "{a} and {b}");
+                }
+            }
         }
     }
 

@@ -58,8 +58,9 @@ pub(super) fn apportion(weights: &[f64], steps: i32) -> Option<Box<[i32]>> {
             *part += more;
             left -= more;
         }
-        let mut tied: Vec<usize> =
-            (0..parts.len()).filter(|&at| first(remainders[at]) == last).collect();
+        let mut tied: Vec<usize> = Vec::with_capacity(heads[last as usize] as usize);
+        let positions = remainders.iter().enumerate();
+        tied.extend(positions.filter(|&(_, &r)| first(r) == last).map(|(at, _)| at));
         tied.sort_by_key(|&at| (-remainders[at], at));
         for at in tied.into_iter().take(usize::try_from(left).unwrap_or(0)) {
             parts[at] += 1;
