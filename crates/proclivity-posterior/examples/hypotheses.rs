@@ -3,7 +3,7 @@
 
 use ndarray::array;
 use proclivity_posterior::{
-    Belief, Choice, Finite, LogLikelihood, PosteriorError, SharpnessConfig, choice_log_probs,
+    Belief, Finite, LogLikelihood, PosteriorError, ScoredChoice, SharpnessConfig, choice_log_probs,
     fit_sharpness,
 };
 
@@ -17,7 +17,7 @@ fn main() -> Result<(), PosteriorError> {
     let prior = Finite::new(&[1.0, 1.0, 1.0, 1.0])?;
 
     // How sharply the scores speak, from what other users chose.
-    let chose = |chosen| Choice {
+    let chose = |chosen| ScoredChoice {
         scores: scores.view(),
         null_scores: null_scores.view(),
         log_popularity: log_popularity.view(),

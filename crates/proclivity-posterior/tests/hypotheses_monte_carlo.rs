@@ -3,7 +3,7 @@
 
 use ndarray::{Array1, Array2};
 use proclivity_posterior::{
-    Belief, Choice, Finite, LogLikelihood, Particles, PosteriorError, SharpnessConfig,
+    Belief, Finite, LogLikelihood, Particles, PosteriorError, ScoredChoice, SharpnessConfig,
     choice_log_loss, choice_log_probs, fit_sharpness, pareto_smooth,
 };
 use proptest::prelude::*;
@@ -287,13 +287,13 @@ fn choosers(users: usize, sharpness: f64) -> Vec<Vec<Set>> {
         .collect()
 }
 
-fn choices(sets: &[Vec<Set>]) -> Vec<Vec<Choice<'_>>> {
+fn choices(sets: &[Vec<Set>]) -> Vec<Vec<ScoredChoice<'_>>> {
     sets.iter().map(|user| user.iter().map(Set::choice).collect()).collect()
 }
 
 impl Set {
-    fn choice(&self) -> Choice<'_> {
-        Choice {
+    fn choice(&self) -> ScoredChoice<'_> {
+        ScoredChoice {
             scores: self.scores.view(),
             null_scores: self.null.view(),
             log_popularity: self.popularity.view(),
@@ -309,7 +309,7 @@ fn sharpness_is_found_inside_and_on_the_boundary() {
     for truth in [0.0, 0.3, 1.7] {
         let sets = choosers(600, truth);
         let users = choices(&sets);
-        let users: Vec<&[Choice<'_>]> = users.iter().map(Vec::as_slice).collect();
+        let users: Vec<&[ScoredChoice<'_>]> = users.iter().map(Vec::as_slice).collect();
         let fit = fit_sharpness(&users, &prior, &config).unwrap();
         assert!(
             (fit.sharpness - truth).abs() < 0.08 + 0.08 * truth,
@@ -332,7 +332,7 @@ fn sharpness_is_found_inside_and_on_the_boundary() {
 fn the_loss_is_the_chain_rule_and_convex_where_the_hypothesis_is_known() {
     let sets = choosers(30, 1.0);
     let users = choices(&sets);
-    let users: Vec<&[Choice<'_>]> = users.iter().map(Vec::as_slice).collect();
+    let users: Vec<&[ScoredChoice<'_>]> = users.iter().map(Vec::as_slice).collect();
     let prior = Finite::new(&[0.5, 0.3, 0.2]).unwrap();
     let mut expected = 0.0;
     for user in &users {
@@ -380,7 +380,7 @@ fn senseless_choices_are_typed_errors() {
     let fit = fit_sharpness(&[&user], &prior, &config).unwrap();
     assert_eq!(fit.sharpness, 0.0);
     assert!((fit.log_loss - 2.0_f64.ln()).abs() < 1e-9);
-    let outside = [Choice { chosen: 2, ..possible.choice() }];
+    let outside = [ScoredChoice { chosen: 2, ..possible.choice() }];
     assert!(choice_log_loss(&[&outside], &prior, 1.0).is_err());
     assert!(matches!(choice_log_loss(&[&[]], &prior, 1.0), Err(PosteriorError::Empty { .. })));
     assert!(choice_log_loss(&[&user], &Finite::new(&[1.0]).unwrap(), 1.0).is_err());

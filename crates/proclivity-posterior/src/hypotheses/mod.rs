@@ -11,4 +11,4 @@ pub use choice::choice_log_probs;
 pub use finite::{Finite, FiniteEvidence, FinitePosterior, LogLikelihood};
 pub use monte_carlo::Particles;
 pub use psis::{ParetoSmoothed, pareto_smooth};
-pub use sharpness::{Choice, SharpnessConfig, SharpnessFit, choice_log_loss, fit_sharpness};
+pub use sharpness::{ScoredChoice, SharpnessConfig, SharpnessFit, choice_log_loss, fit_sharpness};

@@ -14,7 +14,7 @@ use crate::{Belief, Finite, LogLikelihood, PosteriorError, choice_log_probs};
 /// # Shapes
 /// `scores`: `[hypotheses, choices]`; `null_scores`, `log_popularity`: `[choices]`
 #[derive(Debug, Clone, Copy)]
-pub struct Choice<'a> {
+pub struct ScoredChoice<'a> {
     /// log p(x|h).
     pub scores: ArrayView2<'a, f64>,
     /// log p(x|∅).
@@ -84,7 +84,7 @@ pub struct SharpnessFit {
 /// number of hypotheses, [`PosteriorError::OutOfRange`] for a chosen index outside of its set, and
 /// those of [`choice_log_probs`](crate::choice_log_probs).
 pub fn choice_log_loss(
-    users: &[&[Choice<'_>]],
+    users: &[&[ScoredChoice<'_>]],
     prior: &Finite,
     sharpness: f64,
 ) -> Result<f64, PosteriorError> {
@@ -129,7 +129,7 @@ pub fn choice_log_loss(
 /// when at every sharpness some choice is impossible: give "none of these" a prior, and every choice
 /// that can be had a popularity.
 pub fn fit_sharpness(
-    users: &[&[Choice<'_>]],
+    users: &[&[ScoredChoice<'_>]],
     prior: &Finite,
     config: &SharpnessConfig,
 ) -> Result<SharpnessFit, PosteriorError> {
