@@ -1,9 +1,12 @@
 //! The table family × law × tolerance of the README, each cell run by proptest or marked "not claimed".
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use ndarray::Array2;
 use proclivity_posterior::{
-    Approximate, Bag, Belief, Ease, EaseModel, Exact, Family, Finite, Linear, LinearConfig,
-    LinearModel, LinearSequence, LogLikelihood, Precision, Sites, Timescale,
+    Approximate, Bag, Belief, Chosen, Dirichlet, Dismissed, Ease, EaseModel, Exact, Family, Finite,
+    GammaRates, InterestLikelihood, InterestModel, Labelled, Linear, LinearConfig, LinearModel,
+    LinearSequence, LogLikelihood, PosteriorError, Precision, RatesEvidence, Shown, Sites,
+    Timescale,
 };
 use proptest::prelude::*;
 use serde::Serialize;
@@ -67,7 +70,34 @@ struct Claims {
 }
 
 /// What the README's table says.
-const TABLE: &[&Claims] = &[&FINITE, &LINEAR, &EASE];
+const TABLE: &[&Claims] = &[&INTERESTS, &CHOSEN, &FINITE, &LINEAR, &EASE];
+
+/// `embeddings_scale_against_temperature` and `permuting_interests_and_items_permutes_the_belief` of
+/// `tests/interests.rs` run the last two.
+const INTERESTS: Claims = Claims {
+    family: "interests, labelled, shown and dismissed (`Rates`, `InterestModel`)",
+    stream_is_batch: Bits,
+    any_order: Bits,
+    any_merge: Bits,
+    retract: Bits,
+    no_evidence: Bits,
+    forget: Bits,
+    scaling: Within(1e-5),
+    permuting: Within(1e-4),
+};
+
+/// Taken back by replay, from `Sites`.
+const CHOSEN: Claims = Claims {
+    family: "interests, chosen items (`InterestModel`)",
+    stream_is_batch: NotClaimed,
+    any_order: NotClaimed,
+    any_merge: NotClaimed,
+    retract: Bits,
+    no_evidence: Bits,
+    forget: Bits,
+    scaling: Within(1e-5),
+    permuting: Within(1e-4),
+};
 
 const FINITE: Claims = Claims {
     family: "hypotheses (`Finite`)",
@@ -170,7 +200,6 @@ fn exact_laws<F: Family, E: Exact<F>>(
 }
 
 /// Runs the laws of evidence that is approximate: taking back is by replay.
-#[expect(dead_code, reason = "families with approximate evidence follow")]
 fn approximate_laws<F: Family, E: Approximate<F> + Clone + PartialEq + std::fmt::Debug>(
     claims: &Claims,
     family: &F,
@@ -298,6 +327,55 @@ proptest! {
             |a, b| largest_difference(&scores(a), &scores(b)),
             |model| largest_difference(&scores(model), &[0.0; 5]),
         )?;
+    }
+}
+
+/// An event of interests that needs no approximation.
+enum Seen {
+    Labelled(Labelled),
+    Shown(Shown),
+    Dismissed(Dismissed),
+}
+
+impl Exact<InterestModel> for Seen {
+    fn statistic(&self, family: &InterestModel) -> Result<RatesEvidence, PosteriorError> {
+        match self {
+            Self::Labelled(event) => event.statistic(family),
+            Self::Shown(event) => event.statistic(family),
+            Self::Dismissed(event) => event.statistic(family),
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn interests(
+        weights in prop::collection::vec(0.01_f64..1.0, 15),
+        events in prop::collection::vec((0_u32..3, 0_u8..3), 0..12),
+        items in prop::collection::vec(0_u32..5, 0..12),
+        shuffle in shuffle(),
+    ) {
+        let weights = Array2::from_shape_vec((3, 5), weights).unwrap();
+        let likelihood = InterestLikelihood::from_weights(weights.view()).unwrap();
+        let prior = Dirichlet::new(vec![0.3, 0.7, 1.1]).unwrap();
+        let family = InterestModel::new(prior, likelihood).unwrap();
+        let seen = |&(at, kind): &(u32, u8)| match kind {
+            0 => Seen::Labelled(Labelled { interest: at }),
+            1 => Seen::Shown(Shown { interest: at }),
+            _ => Seen::Dismissed(Dismissed { item: at }),
+        };
+        let apart = |a: &GammaRates, b: &GammaRates| {
+            largest_difference(&a.mean_shares(), &b.mean_shares())
+        };
+        let mean = family.prior().mean();
+        let from_prior = |posterior: &GammaRates| largest_difference(&posterior.shares(), &mean);
+        let events: Vec<Seen> = events.iter().map(seen).collect();
+        exact_laws(&INTERESTS, &family, &events, &shuffle, apart, from_prior)?;
+        let chosen: Vec<Chosen> = items.iter().map(|&item| Chosen { item, weight: 1.0 }).collect();
+        approximate_laws(&CHOSEN, &family, &chosen, from_prior, apart)?;
+        let mut forgotten = family.belief(&items).unwrap();
+        (0..100).for_each(|_| forgotten.forget(0.5).unwrap());
+        CHOSEN.forget.check("forgetting forever", forgotten.evidence(), &family.nothing(), |_, _| 1.0)?;
     }
 }
 
