@@ -99,7 +99,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Even against odd users; the factor from the events of every second user, coverage on the others.
+/// Even against odd users; the factor from every twelfth user's event, coverage on as many others.
 fn intervals(family: &Linear, users: &[Vec<u32>]) -> Result<serde_json::Value, Box<dyn Error>> {
     let half = |odd: usize| -> Result<LinearModel, PosteriorError> {
         let own = users.iter().skip(odd).step_by(2);
@@ -107,11 +107,11 @@ fn intervals(family: &Linear, users: &[Vec<u32>]) -> Result<serde_json::Value, B
     };
     let (first, second) = (half(0)?, half(1)?);
     let differences = |from: usize| {
-        let some = users.iter().skip(from).step_by(60);
+        let some = users.iter().skip(from).step_by(12);
         let events = some.map(|items| (&items[..items.len() - 2], items[items.len() - 2]));
         first.standardized_differences(&second, &events.collect::<Vec<_>>())
     };
-    let (fitted, held_out) = (differences(0)?, differences(30)?);
+    let (fitted, held_out) = (differences(0)?, differences(6)?);
     let factor = IntervalFactor::fit(&fitted, 0.9)?;
     let row = |level: f64| -> Result<serde_json::Value, PosteriorError> {
         let before = IntervalFactor::default().coverage(&held_out, level)?;

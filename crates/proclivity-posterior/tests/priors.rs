@@ -255,8 +255,9 @@ fn a_half_life_is_found_where_interests_drift_and_long_where_they_stay() {
     };
     let (drifts, stays) = (fitted(0.2), fitted(0.0));
     let (short, long) = (f64::from(drifts.half_life), f64::from(stays.half_life));
-    // Histories are 30 long. Over ten other seeds: 1.3 to 1.4, and 89 to 149.
-    assert!((1.0..2.0).contains(&short) && long > 60.0, "{short} {long}");
+    // Where interests stay, the loss is nearly flat in the half-life: 82 simulations, by two samplers
+    // of the same shares, gave 33 to 279. So only the order of magnitude is asked for, and the loss.
+    assert!((1.0..2.0).contains(&short) && long > 10.0 * short, "{short} {long}");
     assert!(drifts.log_loss < drifts.unfading_log_loss - 0.02);
     assert!((stays.log_loss - stays.unfading_log_loss).abs() < 0.005);
 }

@@ -234,10 +234,10 @@ fn mixture_of_numpyro() {
     });
 }
 
-/// Laplace's approximation: how far its mean and standard deviations are off, in units of the
-/// posterior's standard deviation.
+/// Sites, refined: their mean is off by 0.02 posterior standard deviations, their standard deviations
+/// are .94 and .98 of NumPyro's.
 #[test]
-fn choices_of_numpyro_by_laplace() {
+fn choices_of_numpyro_by_sites() {
     let reference: Choices = read("choice_numpyro.json");
     let family = reference.prior();
     let mut sites = Sites::new(&family);
@@ -253,7 +253,7 @@ fn choices_of_numpyro_by_laplace() {
         let ours = posterior.marginal(at).unwrap();
         let off = (ours.location() - mean) / sd;
         let wide = ours.scale() / sd;
-        assert!(off.abs() < 0.2, "mean {at} is off by {off} standard deviations");
+        assert!(off.abs() < 0.05, "mean {at} is off by {off} standard deviations");
         assert!((0.93..1.0).contains(&wide), "standard deviation {at} is {wide} times theirs");
     }
 }

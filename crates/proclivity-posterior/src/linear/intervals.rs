@@ -1,5 +1,6 @@
 //! Intervals of scores, and how much wider they have to be than the model says.
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use statrs::distribution::{ContinuousCDF, Normal};
 
@@ -16,6 +17,12 @@ use crate::error::{in_range, known_items, same_length};
 /// # Formula
 /// z = (score₁ − score₂) / √(variance₁ + variance₂); the factor is the one with which a share
 /// `level` of the |z| lie within the normal quantile
+///
+/// # Approximation
+/// One factor can't make every level right. Fitted for 90 % on ML-1M it is 2.00: 90 % intervals cover
+/// 69 % of the held-out differences before and 88 % after, 50 % intervals 44 % before and 64 % after
+/// (503 events, the example `linear_scale` with `intervals`). The bias towards the prior, which both
+/// models share, isn't in it.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "f64", into = "f64")]
 pub struct IntervalFactor(f64);
@@ -117,7 +124,7 @@ impl LinearModel {
             // Without a history both scores are 0, and certain.
             Ok(if deviation > 0.0 { (first - second) / deviation } else { 0.0 })
         };
-        events.iter().map(difference).collect()
+        events.par_iter().map(difference).collect()
     }
 
     fn score_of(&self, history: &[u32], item: u32) -> Result<(f64, f64), PosteriorError> {

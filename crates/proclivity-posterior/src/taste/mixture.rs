@@ -113,14 +113,12 @@ impl TasteMixtureConfig {
                 let mut rng = ChaCha8Rng::seed_from_u64(seed);
                 let spread = if chain % 2 == 0 { 1 } else { self.components };
                 let mut state = State::start(self, prior, events, spread, &mut rng);
-                let mut draws = Vec::with_capacity(self.draws);
-                for sweep in 1..=self.burn_in + self.draws * self.thinning {
-                    state.sweep(&mut rng);
-                    if sweep > self.burn_in && (sweep - self.burn_in) % self.thinning == 0 {
-                        draws.push(state.draw());
-                    }
-                }
-                draws
+                (0..self.burn_in).for_each(|_| state.sweep(&mut rng));
+                let draw = |_| {
+                    (0..self.thinning).for_each(|_| state.sweep(&mut rng));
+                    state.draw()
+                };
+                (0..self.draws).map(draw).collect()
             })
             .collect();
         Ok(TasteMixture { prior_count: self.concentration / self.components as f64, chains })
