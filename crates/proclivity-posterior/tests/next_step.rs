@@ -419,7 +419,8 @@ fn what_is_old_fades_until_it_is_gone() {
     let (early, late) = ([0, 1, 2, 1, 0], [4, 5, 4]);
     fading.update(&family, &Sequence(&early), 0.0).unwrap();
     fading.update(&family, &Sequence(&late), 10.0).unwrap();
-    let counts = fading.belief().evidence();
+    let faded = fading.belief();
+    let counts = faded.evidence();
     assert!(
         (counts.occurrences(0) - 1.0).abs() < 1e-9 && (counts.occurrences(5) - 1.0).abs() < 1e-9
     );

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod finite;
+mod interests;
 mod labels;
 mod linear;
 mod next_step;
@@ -12,6 +13,8 @@ use suite::{Claim, Claims};
 
 /// What the README's table says.
 const TABLE: &[&Claims] = &[
+    &interests::INTERESTS,
+    &interests::CHOSEN,
     &labels::LABELS,
     &labels::PRIOR_MIXTURE,
     &next_step::TRANSITIONS,
