@@ -3,9 +3,7 @@
 use proclivity_posterior::{Belief, Dirichlet, Label, PriorMixture, ToEach};
 use proptest::prelude::*;
 
-use crate::suite::{
-    Bits, Claims, NotClaimed, Within, approximate_laws, exact_laws, largest_difference, shuffle,
-};
+use crate::suite::{Bits, Claims, Within, exact_laws, largest_difference, shuffle};
 
 pub(crate) const LABELS: Claims =
     Claims { family: "labels (`Dirichlet`)", permuting: Bits, ..crate::finite::FINITE };

@@ -5,9 +5,7 @@ use proclivity_posterior::{
 };
 use proptest::prelude::*;
 
-use crate::suite::{
-    Bits, Claims, NotClaimed, Within, approximate_laws, exact_laws, largest_difference, shuffle,
-};
+use crate::suite::{Bits, Claims, NotClaimed, Within, exact_laws, largest_difference, shuffle};
 
 /// Permuting items is run by `tests/linear.rs`.
 pub(crate) const LINEAR: Claims = Claims {

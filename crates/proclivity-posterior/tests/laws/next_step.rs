@@ -3,9 +3,7 @@
 use proclivity_posterior::{MarkovChain, NextStepConfig, Predictive, Sequence, Transitions};
 use proptest::prelude::*;
 
-use crate::suite::{
-    Bits, Claims, NotClaimed, Within, approximate_laws, exact_laws, largest_difference, shuffle,
-};
+use crate::suite::{Bits, Claims, Within, exact_laws, largest_difference, shuffle};
 
 /// Scaling and permuting are run by `tests/next_step.rs`.
 pub(crate) const TRANSITIONS: Claims = Claims {

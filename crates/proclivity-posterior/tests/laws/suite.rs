@@ -1,6 +1,6 @@
 //! What a family may promise of a law, and how it is held to it.
 
-use proclivity_posterior::{Approximate, Belief, Exact, Family, Sites, Statistic};
+use proclivity_posterior::{Approximate, Belief, Exact, Family, Sites};
 use proptest::prelude::*;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
