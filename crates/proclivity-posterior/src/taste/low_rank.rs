@@ -2,14 +2,12 @@
 
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
-use ndarray::{Array2, ArrayView1, s};
-use rand::Rng;
-use rand_distr::{Distribution, StandardNormal};
+use ndarray::{Array2, ArrayView1, ArrayView2, Axis, s};
 use serde::{Deserialize, Serialize};
 
 use super::cholesky::Cholesky;
 use super::subspace::Utilities;
-use super::{Choice, StudentT};
+use super::{Choice, ChoiceSet, LowRankPosterior};
 use crate::PosteriorError;
 use crate::error::{in_range, same_length};
 
@@ -100,7 +98,7 @@ impl LowRankNormal {
     }
 
     /// The columns of U.
-    fn columns(&self) -> std::slice::ChunksExact<'_, f32> {
+    pub(super) fn columns(&self) -> std::slice::ChunksExact<'_, f32> {
         self.values[2 * self.dim()..].chunks_exact(self.dim())
     }
 
@@ -115,103 +113,76 @@ impl LowRankNormal {
         let set = choice.set();
         let (dim, rank) = (self.dim(), self.rank());
         same_length("features", dim, set.features().ncols())?;
-        let basis = self.basis(choice);
-        let gram = self.gram(&basis);
-        // U's part and the choices' part of the Gram matrix in the metric of 1/diagonal.
+        let root: Vec<f32> = self.diagonal().iter().map(|value| value.sqrt()).collect();
+        let basis = self.basis(set, &root);
+        let gram = gram(&basis, dim);
+        // U's part and the choices' part.
         let inner = gram.slice(s![..rank, ..rank]);
         let cross = gram.slice(s![..rank, rank..]);
-        let woodbury = Cholesky::new("precision of the belief", rank, |i, j| {
-            inner[[i, j]] + f64::from(u8::from(i == j))
-        })?;
+        let woodbury = woodbury(inner)?;
         let half = woodbury.half_solve_columns(cross);
         let covariance = &gram.slice(s![rank.., rank..]) - &half.t().dot(&half);
+        let mean: Vec<f32> = self.mean().iter().zip(&root).map(|(m, root)| m * root).collect();
         let at_mean: Vec<f64> = basis[rank * dim..]
             .chunks_exact(dim)
             .zip(set.offsets())
-            .map(|(row, offset)| f64::from(dot(row, self.mean())) + offset)
+            .map(|(row, offset)| f64::from(dot(row, &mean)) + offset)
             .collect();
         let moved = Utilities { mean: &at_mean, covariance: covariance.view() }
             .choose(choice.chosen(), 1e-6)?;
         let p = &moved.probabilities;
 
         // The mean moves by V·Φᵀ·pull, with V by Woodbury's identity.
-        let mut pull = vec![0.0; rank];
-        pull.extend(&moved.pull);
-        let crossed = (0..rank).map(|k| {
-            cross.row(k).iter().zip(&pull[rank..]).map(|(c, weight)| c * weight).sum::<f64>()
-        });
-        let back = woodbury.solve(crossed.collect());
-        pull[..rank].iter_mut().zip(back).for_each(|(weight, value)| *weight = -value);
-
+        let crossed = cross.dot(&ArrayView1::from(&moved.pull));
+        let back = woodbury.solve(crossed.to_vec());
+        let pull: Vec<f64> = back.iter().map(|value| -value).chain(moved.pull).collect();
         let kept = kept_directions(&gram, rank, p, dim);
-        let mut next = self.values.clone();
+
+        let mut next = vec![0.0; self.values.len()];
         let (mean, rest) = next.split_at_mut(dim);
         let (diagonal, factor) = rest.split_at_mut(dim);
-        combine(&basis, dim, &pull, &kept, mean, factor);
-        for (value, precision) in mean.iter_mut().zip(self.diagonal()) {
-            *value /= precision;
+        combine(&basis, dim, &pull, mean);
+        combine(&basis, dim, kept.as_slice().unwrap_or_default(), factor);
+        grown(&basis[..rank * dim], &basis[rank * dim..], p, factor, diagonal);
+        for ((mean, root), from) in mean.iter_mut().zip(&root).zip(self.mean()) {
+            *mean = from + *mean / root;
         }
-        mean.iter_mut().zip(self.mean()).for_each(|(moved, from)| *moved += from);
-        // diag([U, L]·[U, L]ᵀ) less what the new U has of it.
-        let mut center = vec![0.0; dim];
-        for (row, &p) in basis[rank * dim..].chunks_exact(dim).zip(p) {
-            let p = p as f32;
-            for ((sum, center), x) in diagonal.iter_mut().zip(&mut center).zip(row) {
-                *sum += p * x * x;
-                *center += p * x;
-            }
+        diagonal.iter_mut().zip(self.diagonal()).for_each(|(grown, from)| *grown *= from);
+        for column in factor.chunks_exact_mut(dim) {
+            column.iter_mut().zip(&root).for_each(|(u, root)| *u *= root);
         }
-        for column in basis[..rank * dim].chunks_exact(dim) {
-            diagonal.iter_mut().zip(column).for_each(|(sum, u)| *sum += u * u);
-        }
-        diagonal.iter_mut().zip(&center).for_each(|(sum, center)| *sum -= center * center);
-        for column in factor.chunks_exact(dim) {
-            diagonal.iter_mut().zip(column).for_each(|(sum, u)| *sum -= u * u);
-        }
-        // What is left is not negative, but for rounding.
-        diagonal.iter_mut().zip(self.diagonal()).for_each(|(sum, before)| *sum = sum.max(*before));
         if let Some(at) = next.iter().position(|value| !value.is_finite()) {
             let (row, column, value) = (at % dim, at / dim, f64::from(next[at]));
             return Err(PosteriorError::NotFinite { what: "belief", row, column, value });
         }
-        self.values = next;
+        self.values = next.into_boxed_slice();
         Ok(())
     }
 
     /// The columns of U, then the features of each choice less their mean, which utilities are
-    /// relative to anyway.
+    /// relative to anyway; all over the root of the diagonal.
     ///
     /// # Shapes
     /// Result: `[rank + choices, dim]`
-    fn basis(&self, choice: &Choice) -> Vec<f32> {
-        let features = choice.set().features();
-        let dim = self.dim();
-        let mut basis = self.values[2 * dim..].to_vec();
-        basis.extend(features.iter());
-        let mut center = vec![0.0; dim];
-        let part = 1.0 / features.nrows() as f32;
-        for row in basis[self.rank() * dim..].chunks_exact(dim) {
-            center.iter_mut().zip(row).for_each(|(sum, x)| *sum += part * x);
+    fn basis(&self, set: &ChoiceSet, root: &[f32]) -> Vec<f32> {
+        let features = set.features();
+        let features = features.as_slice().unwrap_or_default();
+        let over: Vec<f32> = root.iter().map(|root| root.recip()).collect();
+        let mut center = vec![0.0; root.len()];
+        for row in features.chunks_exact(root.len()) {
+            center.iter_mut().zip(row).for_each(|(sum, x)| *sum += x);
         }
-        for row in basis[self.rank() * dim..].chunks_exact_mut(dim) {
-            row.iter_mut().zip(&center).for_each(|(x, center)| *x -= center);
+        let part = 1.0 / set.offsets().len() as f32;
+        center.iter_mut().for_each(|sum| *sum *= part);
+        let mut basis = Vec::with_capacity(features.len() + self.rank() * root.len());
+        for column in self.columns() {
+            basis.extend(column.iter().zip(&over).map(|(u, over)| u * over));
+        }
+        for row in features.chunks_exact(root.len()) {
+            let centered = row.iter().zip(&center).zip(&over);
+            basis.extend(centered.map(|((x, center), over)| (x - center) * over));
         }
         basis
-    }
-
-    /// basis · diag(diagonal)⁻¹ · basisᵀ.
-    fn gram(&self, basis: &[f32]) -> Array2<f64> {
-        let (dim, rows) = (self.dim(), basis.len() / self.dim());
-        let root: Vec<f32> = self.diagonal().iter().map(|value| value.sqrt().recip()).collect();
-        let mut scaled = basis.to_vec();
-        for row in scaled.chunks_exact_mut(dim) {
-            row.iter_mut().zip(&root).for_each(|(x, root)| *x *= root);
-        }
-        let scaled = MatRef::from_row_major_slice(&scaled, rows, dim);
-        let mut gram = vec![0.0_f32; rows * rows];
-        let into = MatMut::from_column_major_slice_mut(&mut gram, rows, rows);
-        matmul(into, Accum::Replace, scaled, scaled.transpose(), 1.0, Par::Seq);
-        Array2::from_shape_fn((rows, rows), |(i, j)| f64::from(gram[i.max(j) * rows + i.min(j)]))
     }
 
     /// P(θ|X), ready for questions.
@@ -219,13 +190,52 @@ impl LowRankNormal {
     /// # Errors
     /// [`PosteriorError::NotPositiveDefinite`] when the numbers don't suffice.
     pub fn posterior(&self) -> Result<LowRankPosterior<'_>, PosteriorError> {
-        let factor = &self.values[2 * self.dim()..];
-        let gram = self.gram(factor);
-        let woodbury = Cholesky::new("precision of the belief", self.rank(), |i, j| {
-            gram[[i, j]] + f64::from(u8::from(i == j))
-        })?;
-        Ok(LowRankPosterior { belief: self, woodbury })
+        let mut columns = self.values[2 * self.dim()..].to_vec();
+        for column in columns.chunks_exact_mut(self.dim()) {
+            column.iter_mut().zip(self.diagonal()).for_each(|(u, value)| *u /= value.sqrt());
+        }
+        let woodbury = woodbury(gram(&columns, self.dim()).view())?;
+        Ok(LowRankPosterior::new(self, woodbury))
     }
+}
+
+/// basis · basisᵀ.
+fn gram(basis: &[f32], dim: usize) -> Array2<f64> {
+    let rows = basis.len() / dim;
+    let mut gram = vec![0.0_f32; rows * rows];
+    let into = MatMut::from_column_major_slice_mut(&mut gram, rows, rows);
+    let basis = MatRef::from_row_major_slice(basis, rows, dim);
+    matmul(into, Accum::Replace, basis, basis.transpose(), 1.0, Par::Seq);
+    Array2::from_shape_fn((rows, rows), |(i, j)| f64::from(gram[i.max(j) * rows + i.min(j)]))
+}
+
+/// The factor of I + Uᵀ·diag(diagonal)⁻¹·U, of which the Gram matrix is a part.
+fn woodbury(inner: ArrayView2<'_, f64>) -> Result<Cholesky, PosteriorError> {
+    Cholesky::new("precision of the belief", inner.nrows(), |i, j| {
+        inner[[i, j]] + f64::from(u8::from(i == j))
+    })
+}
+
+/// By what the diagonal grows, as a factor: 1 + diag([U, L]·[U, L]ᵀ) − diag(the new U's part of it).
+fn grown(columns: &[f32], choices: &[f32], p: &[f64], factor: &[f32], grown: &mut [f32]) {
+    let dim = grown.len();
+    let mut center = vec![0.0; dim];
+    for (row, &p) in choices.chunks_exact(dim).zip(p) {
+        let p = p as f32;
+        for ((sum, center), x) in grown.iter_mut().zip(&mut center).zip(row) {
+            let part = p * x;
+            *sum += part * x;
+            *center += part;
+        }
+    }
+    for column in columns.chunks_exact(dim) {
+        grown.iter_mut().zip(column).for_each(|(sum, u)| *sum += u * u);
+    }
+    for column in factor.chunks_exact(dim).chain([center.as_slice()]) {
+        grown.iter_mut().zip(column).for_each(|(sum, u)| *sum -= u * u);
+    }
+    // What is left is not negative, but for rounding.
+    grown.iter_mut().for_each(|sum| *sum = 1.0 + sum.max(0.0));
 }
 
 /// Orthonormal directions of [U, L] that hold most of its Gram matrix, as weights of the basis.
@@ -239,57 +249,43 @@ impl LowRankNormal {
 fn kept_directions(gram: &Array2<f64>, rank: usize, p: &[f64], dim: usize) -> Array2<f64> {
     let rows = gram.nrows();
     let root: Vec<f64> = p.iter().map(|p| p.sqrt()).collect();
-    // v ↦ blockdiag(I, R)·v and its transpose, R = diag √p − p·√pᵀ.
-    let spread = |v: &mut [f64]| {
-        let total: f64 = v[rank..].iter().zip(&root).map(|(v, r)| v * r).sum();
-        v[rank..].iter_mut().zip(&root).zip(p).for_each(|((v, r), p)| *v = r * *v - p * total);
+    let center = |row: ArrayView1<'_, f64>| -> f64 {
+        row.iter().skip(rank).zip(p).map(|(g, p)| g * p).sum()
     };
-    let gather = |v: &mut [f64]| {
-        let mean: f64 = v[rank..].iter().zip(p).map(|(v, p)| v * p).sum();
-        v[rank..].iter_mut().zip(&root).for_each(|(v, r)| *v = r * (*v - mean));
-    };
-    let times_gram = |v: &[f64]| -> Vec<f64> {
-        let mut sum = vec![0.0; rows];
-        for (row, v) in gram.outer_iter().zip(v) {
-            sum.iter_mut().zip(row).for_each(|(sum, g)| *sum += v * g);
+    // The Gram matrix of [U, L]: L is the choices' part of the basis times R = diag √p − p·√pᵀ.
+    let centers: Vec<f64> = gram.outer_iter().map(center).collect();
+    let overall = center(ArrayView1::from(&centers));
+    let (ones, zeros) = (std::iter::repeat_n(1.0, rank), std::iter::repeat_n(0.0, rank));
+    let scales: Vec<f64> = ones.chain(root.iter().copied()).collect();
+    let is_choice: Vec<f64> = zeros.chain(p.iter().map(|_| 1.0)).collect();
+    let mut own = gram.clone();
+    for (i, mut row) in own.outer_iter_mut().enumerate() {
+        let (scale, center) = (scales[i], centers[i]);
+        let (choice, offset) = (is_choice[i], overall * is_choice[i] - center);
+        for (j, value) in row.iter_mut().enumerate() {
+            *value = scale * scales[j] * (*value - choice * centers[j] + is_choice[j] * offset);
         }
-        sum
-    };
-    // Starts from the columns with most of the Gram matrix.
-    let center = times_gram(&[vec![0.0; rank], p.to_vec()].concat());
-    let overall: f64 = center[rank..].iter().zip(p).map(|(c, p)| c * p).sum();
-    let mut order: Vec<(f64, usize)> = (0..rows)
-        .map(|at| {
-            let own = gram[[at, at]];
-            let part = match at.checked_sub(rank) {
-                Some(choice) => p[choice] * (own - 2.0 * center[at] + overall),
-                None => own,
-            };
-            (part, at)
-        })
-        .collect();
-    order.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-    let mut directions = Array2::zeros((rank, rows));
-    order.iter().take(rank).enumerate().for_each(|(row, &(_, at))| directions[[row, at]] = 1.0);
-    let mut lengths = Vec::new();
-    for _ in 0..POWER_STEPS {
-        for row in 0..rank {
-            let mut v = directions.row(row).to_vec();
-            spread(&mut v);
-            let mut v = times_gram(&v);
-            gather(&mut v);
-            directions.row_mut(row).assign(&ArrayView1::from(&v));
-        }
-        lengths = orthonormalise(&mut directions);
     }
-    let trace: f64 = order.iter().map(|(part, _)| part).sum();
-    let left_out = (trace - lengths.iter().sum::<f64>()).max(0.0) / (dim - rank).max(1) as f64;
-    for (row, length) in lengths.into_iter().enumerate() {
-        let mut v = directions.row(row).to_vec();
-        let kept = if length > left_out { (1.0 - left_out / length).sqrt() } else { 0.0 };
-        v.iter_mut().for_each(|v| *v *= kept);
-        spread(&mut v);
-        directions.row_mut(row).assign(&ArrayView1::from(&v));
+    // Starts from the columns with most of it.
+    let mut order: Vec<usize> = (0..rows).collect();
+    order.sort_by(|&a, &b| own[[b, b]].total_cmp(&own[[a, a]]).then(a.cmp(&b)));
+    let mut directions = own.select(Axis(0), &order[..rank]);
+    orthonormalise(&mut directions);
+    for _ in 1..POWER_STEPS {
+        directions = directions.dot(&own);
+        orthonormalise(&mut directions);
+    }
+    let held: Vec<f64> = (&directions.dot(&own) * &directions).sum_axis(Axis(1)).to_vec();
+    let left_out = own.diag().sum() - held.iter().sum::<f64>();
+    let left_out = left_out.max(0.0) / (dim - rank).max(1) as f64;
+    // In weights of the basis, R·v, each shortened.
+    for (mut row, held) in directions.outer_iter_mut().zip(held) {
+        let kept = if held > left_out { (1.0 - left_out / held).sqrt() } else { 0.0 };
+        let total: f64 = row.iter().skip(rank).zip(&root).map(|(v, root)| v * root).sum();
+        for ((v, root), p) in row.iter_mut().skip(rank).zip(&root).zip(p) {
+            *v = root * *v - p * total;
+        }
+        row *= kept;
     }
     directions
 }
@@ -298,49 +294,34 @@ fn kept_directions(gram: &Array2<f64>, rank: usize, p: &[f64], dim: usize) -> Ar
 const POWER_STEPS: usize = 3;
 
 /// Gram–Schmidt, twice for each row; rows that are sums of others become 0.
-/// Returns how long each row was, less what it had of those before.
-fn orthonormalise(rows: &mut Array2<f64>) -> Vec<f64> {
-    let mut lengths = Vec::with_capacity(rows.nrows());
-    for at in 0..rows.nrows() {
-        let (before, mut from) = rows.view_mut().split_at(ndarray::Axis(0), at);
-        let mut row = from.row_mut(0);
-        let length = row.dot(&row).sqrt();
+fn orthonormalise(rows: &mut Array2<f64>) {
+    let width = rows.ncols();
+    let Some(rows) = rows.as_slice_mut() else { return };
+    let dot = |a: &[f64], b: &[f64]| -> f64 { a.iter().zip(b).map(|(a, b)| a * b).sum() };
+    for at in 0..rows.len() / width {
+        let (before, from) = rows.split_at_mut(at * width);
+        let row = &mut from[..width];
+        let length = dot(row, row).sqrt();
         for _ in 0..2 {
-            for other in before.outer_iter() {
-                let along = other.dot(&row);
-                row.scaled_add(-along, &other);
+            for other in before.chunks_exact(width) {
+                let along = dot(other, row);
+                row.iter_mut().zip(other).for_each(|(v, other)| *v -= along * other);
             }
         }
-        let left = row.dot(&row).sqrt();
-        if left > 1e-9 * length {
-            row /= left;
-            lengths.push(left);
-        } else {
-            row.fill(0.0);
-            lengths.push(0.0);
-        }
+        let left = dot(row, row).sqrt();
+        let scale = if left > 1e-9 * length { 1.0 / left } else { 0.0 };
+        row.iter_mut().for_each(|v| *v *= scale);
     }
-    lengths
 }
 
-/// The basis times the weights of the mean's move, and times those of each kept direction.
-fn combine(
-    basis: &[f32],
-    dim: usize,
-    pull: &[f64],
-    kept: &Array2<f64>,
-    mean: &mut [f32],
-    factor: &mut [f32],
-) {
+/// basisᵀ · weights, a column for each list of weights.
+fn combine(basis: &[f32], dim: usize, weights: &[f64], into: &mut [f32]) {
     let rows = basis.len() / dim;
-    let weights: Vec<f32> = pull.iter().chain(kept).map(|&weight| weight as f32).collect();
-    let basis = MatRef::from_column_major_slice(basis, dim, rows);
-    let pulled = MatRef::from_column_major_slice(&weights[..rows], rows, 1);
-    let into = MatMut::from_column_major_slice_mut(mean, dim, 1);
-    matmul(into, Accum::Replace, basis, pulled, 1.0, Par::Seq);
-    let kept = MatRef::from_column_major_slice(&weights[rows..], rows, kept.nrows());
-    let into = MatMut::from_column_major_slice_mut(factor, dim, kept.ncols());
-    matmul(into, Accum::Replace, basis, kept, 1.0, Par::Seq);
+    let weights: Vec<f32> = weights.iter().map(|&weight| weight as f32).collect();
+    let (basis, lists) = (MatRef::from_column_major_slice(basis, dim, rows), into.len() / dim);
+    let weights = MatRef::from_column_major_slice(&weights, rows, lists);
+    let into = MatMut::from_column_major_slice_mut(into, dim, lists);
+    matmul(into, Accum::Replace, basis, weights, 1.0, Par::Seq);
 }
 
 /// In eight sums, which the compiler keeps in one register.
@@ -354,93 +335,6 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
         }
     }
     left + sums.iter().sum::<f32>()
-}
-
-/// P(θ|X) of a [`LowRankNormal`], with what its questions have in common.
-#[derive(Debug, Clone)]
-pub struct LowRankPosterior<'a> {
-    belief: &'a LowRankNormal,
-    /// Of I + Uᵀ·diag(diagonal)⁻¹·U.
-    woodbury: Cholesky,
-}
-
-impl LowRankPosterior<'_> {
-    /// Uᵀ·v.
-    fn gathered(&self, v: &[f64]) -> Vec<f64> {
-        let along = |column: &[f32]| column.iter().zip(v).map(|(u, v)| f64::from(*u) * v).sum();
-        self.belief.columns().map(along).collect()
-    }
-
-    /// covariance · v.
-    fn covered(&self, v: &[f64]) -> Vec<f64> {
-        let diagonal = self.belief.diagonal();
-        let mut covered: Vec<f64> =
-            v.iter().zip(diagonal).map(|(v, d)| v / f64::from(*d)).collect();
-        let inner = self.woodbury.solve(self.gathered(&covered));
-        for (column, weight) in self.belief.columns().zip(inner) {
-            for ((sum, u), d) in covered.iter_mut().zip(column).zip(diagonal) {
-                *sum -= weight * f64::from(*u) / f64::from(*d);
-            }
-        }
-        covered
-    }
-
-    /// The distribution of features · θ: a normal, by location and scale.
-    ///
-    /// # Errors
-    /// [`PosteriorError::Length`] for another number of features, [`PosteriorError::OutOfRange`]
-    /// when they aren't finite or are all 0.
-    pub fn expected_value(&self, features: &[f32]) -> Result<StudentT, PosteriorError> {
-        same_length("features", self.belief.dim(), features.len())?;
-        let wide: Vec<f64> = features.iter().map(|&x| f64::from(x)).collect();
-        let location = wide.iter().zip(self.belief.mean()).map(|(x, m)| x * f64::from(*m)).sum();
-        let variance: f64 = self.covered(&wide).iter().zip(&wide).map(|(v, x)| v * x).sum();
-        StudentT::new(location, variance.sqrt(), f64::INFINITY)
-    }
-
-    /// The marginal of one weight.
-    ///
-    /// # Errors
-    /// [`PosteriorError::Length`] when there is no such feature.
-    pub fn marginal(&self, feature: usize) -> Result<StudentT, PosteriorError> {
-        let unit = super::cholesky::unit(self.belief.dim(), feature)?;
-        self.expected_value(&unit.iter().map(|&value| value as f32).collect::<Vec<_>>())
-    }
-
-    /// log p(θ).
-    ///
-    /// # Errors
-    /// [`PosteriorError::Length`] for weights of another dimension.
-    pub fn log_density(&self, theta: &[f64]) -> Result<f64, PosteriorError> {
-        same_length("weights", self.belief.dim(), theta.len())?;
-        let away: Vec<f64> =
-            theta.iter().zip(self.belief.mean()).map(|(t, m)| t - f64::from(*m)).collect();
-        let diagonal = self.belief.diagonal().iter().map(|&value| f64::from(value));
-        let own: f64 = away.iter().zip(diagonal.clone()).map(|(a, d)| a * a * d).sum();
-        let shared: f64 = self.gathered(&away).iter().map(|value| value * value).sum();
-        let log_det = self.woodbury.log_det() + diagonal.map(f64::ln).sum::<f64>();
-        let log_scale = log_det - theta.len() as f64 * (2.0 * std::f64::consts::PI).ln();
-        Ok((log_scale - own - shared) / 2.0)
-    }
-
-    /// One draw of θ, for all items at once.
-    ///
-    /// # Formula
-    /// θ = mean + V·(√diagonal ∘ z₁ + U·z₂), V the covariance
-    ///
-    /// # Shapes
-    /// Result: `[dim]`
-    pub fn sample<R: Rng + ?Sized>(&self, rng: &mut R) -> Vec<f64> {
-        let mut normal = || -> f64 { StandardNormal.sample(rng) };
-        let diagonal = self.belief.diagonal().iter();
-        let mut pull: Vec<f64> = diagonal.map(|&d| f64::from(d).sqrt() * normal()).collect();
-        for column in self.belief.columns() {
-            let weight = normal();
-            pull.iter_mut().zip(column).for_each(|(sum, u)| *sum += weight * f64::from(*u));
-        }
-        let moved = self.covered(&pull);
-        self.belief.mean().iter().zip(moved).map(|(m, d)| f64::from(*m) + d).collect()
-    }
 }
 
 /// The version of what is written. Add one when a field changes.

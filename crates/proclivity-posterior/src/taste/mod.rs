@@ -5,6 +5,7 @@ mod cholesky;
 mod domains;
 mod laplace;
 mod low_rank;
+mod low_rank_posterior;
 mod mixture;
 mod normal;
 mod normal_inverse_gamma;
@@ -15,7 +16,8 @@ mod triangle;
 pub use choice::{Choice, ChoiceSet};
 pub use domains::{DomainEvidence, Domains, RatedIn};
 pub use laplace::{ChoicePosterior, Laplace};
-pub use low_rank::{LowRankNormal, LowRankPosterior};
+pub use low_rank::LowRankNormal;
+pub use low_rank_posterior::LowRankPosterior;
 pub use mixture::{TasteMixture, TasteMixtureConfig};
 pub use normal::{Measured, Normal, NormalEvidence, NormalPosterior};
 pub use normal_inverse_gamma::{
