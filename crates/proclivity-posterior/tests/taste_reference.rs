@@ -57,7 +57,7 @@ impl CpuLogpFunc for Density<'_> {
 /// Choices of five items by a fixed taste.
 fn choices(dim: usize, count: usize) -> Vec<Choice> {
     let mut rng = ChaCha8Rng::seed_from_u64(7);
-    let mut normal = |rng: &mut ChaCha8Rng| -> f64 { StandardNormal.sample(rng) };
+    let normal = |rng: &mut ChaCha8Rng| -> f64 { StandardNormal.sample(rng) };
     let theta = Array1::from_shape_simple_fn(dim, || normal(&mut rng));
     (0..count)
         .map(|_| {
