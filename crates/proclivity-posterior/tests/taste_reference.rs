@@ -57,7 +57,7 @@ impl CpuLogpFunc for Density<'_> {
 /// Choices of five items by a fixed taste.
 fn choices(dim: usize, count: usize) -> Vec<Choice> {
     let mut rng = ChaCha8Rng::seed_from_u64(7);
-    let mut normal = |rng: &mut ChaCha8Rng| -> f64 { StandardNormal.sample(rng) };
+    let normal = |rng: &mut ChaCha8Rng| -> f64 { StandardNormal.sample(rng) };
     let theta = Array1::from_shape_simple_fn(dim, || normal(&mut rng));
     (0..count)
         .map(|_| {
@@ -115,7 +115,6 @@ fn by_monte_carlo(family: &Normal, choices: &[Choice]) -> Vec<[f64; 3]> {
 }
 
 #[test]
-#[ignore = "long chains: half a minute"]
 fn expectation_propagation_and_laplace_are_as_near_to_long_chains_as_their_docs_say() {
     let family = Normal::isotropic(4, 1.0).unwrap();
     let choices = choices(4, 30);
