@@ -510,9 +510,9 @@ fn sbc_of_laplace_and_of_expectation_propagation_says_by_how_much_they_are_off()
             );
             let is_weight = quantity.name != "log-likelihood";
             let (points, shift) = match (refined, is_weight) {
-                (_, true) => (0.025, 0.015),
-                (false, false) => (0.04, 0.06),
-                (true, false) => (0.03, 0.03),
+                (false, true) => (0.05, 0.015),
+                (true, true) => (0.03, 0.015),
+                (_, false) => (0.035, 0.055),
             };
             assert!((half - 0.5).abs() < points && (most - 0.9).abs() < points);
             assert!((mean - 0.5).abs() < shift);
@@ -658,4 +658,28 @@ fn senseless_choices_are_a_typed_error_and_change_nothing() {
     sendable::<Belief<NormalInverseGamma>>();
     sendable::<Sites<Normal, Choice>>();
     sendable::<LowRankNormal>();
+}
+
+#[test]
+fn timing_tmp() {
+    let mut rng = ChaCha8Rng::seed_from_u64(9);
+    let truth = Array1::from_shape_simple_fn(384, || 2.0 * normal(&mut rng));
+    let choices = embedded_choices(64, 384, truth.view(), &mut rng);
+    for rank in [0, 2, 8] {
+        let mut belief = LowRankNormal::isotropic(384, 0.25, rank).unwrap();
+        let mut times = Vec::new();
+        for _ in 0..40 {
+            for choice in &choices {
+                let t = std::time::Instant::now();
+                belief.absorb(choice).unwrap();
+                times.push(t.elapsed().as_nanos());
+            }
+            belief = LowRankNormal::isotropic(384, 0.25, rank).unwrap();
+        }
+        times.sort();
+        println!(
+            "rank {rank} us: p1 {} p10 {} p50 {} p90 {}",
+            times[25], times[256], times[1280], times[2304]
+        );
+    }
 }

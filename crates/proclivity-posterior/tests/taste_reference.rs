@@ -115,7 +115,6 @@ fn by_monte_carlo(family: &Normal, choices: &[Choice]) -> Vec<[f64; 3]> {
 }
 
 #[test]
-#[ignore = "long chains: half a minute"]
 fn expectation_propagation_and_laplace_are_as_near_to_long_chains_as_their_docs_say() {
     let family = Normal::isotropic(4, 1.0).unwrap();
     let choices = choices(4, 30);

@@ -98,8 +98,11 @@ impl<'a> ChoicePosterior<'a> {
     /// The mode, by Newton's method with halved steps, and the curvature there.
     ///
     /// # Approximation
-    /// The posterior is skewed where there are few choices; `tests/taste.rs` says by how much its
-    /// moments and its evidence are off, and how calibrated it is.
+    /// The posterior is skewed, and its mean isn't its mode: with two features and 20 choices of five
+    /// by .17 standard deviations, with 80 by .11; the log-evidence is off by .02 and .01. With five
+    /// choices of three, intervals of 90 % hold 86 to 87 % of true weights, those of
+    /// [`Sites::refine`](crate::Sites::refine) 89 to 90 %: `tests/taste.rs`, which compares with
+    /// quadrature and calibrates by simulation.
     ///
     /// # Errors
     /// [`PosteriorError::NotPositiveDefinite`] and [`PosteriorError::NotConverged`] where features
