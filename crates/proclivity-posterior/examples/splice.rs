@@ -14,9 +14,9 @@ use std::time::Instant;
 use ndarray::{Array2, ArrayView2, Axis, s};
 use proclivity_posterior::{
     Candidates, Kernel, Linear, LinearConfig, LinearModel, LogLinearPool, NextStep, NextStepConfig,
-    PosteriorError, Precision, Predictive, RankingCase, Reliability, ReliabilityGroups, Splice,
-    SpliceConfig, SpliceEvent, Timescale, WeightSearch, inverse_temperature, mixture_weights,
-    positive_log_scores,
+    PosteriorError, Precision, Predictive, RankingCase, Reliability, ReliabilityBin,
+    ReliabilityGroups, Splice, SpliceConfig, SpliceEvent, Timescale, WeightSearch,
+    inverse_temperature, mixture_weights, positive_log_scores,
 };
 use rayon::prelude::*;
 
@@ -291,25 +291,24 @@ fn main() -> Result<(), Box<dyn Error>> {
     for test in &tested {
         totals.iter_mut().zip(&test.3).for_each(|(total, counts)| total.merge(counts));
     }
-    let mut csv = String::from("predictive,over,group,predictions,expected,observed\n");
+    let mut csv = String::from("predictive,over,of_equal,group,predictions,expected,observed\n");
     println!(
-        "\n| predictive | over | expected / observed by decile of probability, rising |\n|---|---|---|"
+        "\n| predictive | over | ten groups of equal | expected / observed, by rising probability |"
     );
-    for (which, total) in totals.iter().enumerate() {
-        let name = ["pool, best temperature", "splice"][which / 2];
-        let (over, of) = [
-            ("top 10", ReliabilityGroups::Predictions),
-            ("all items", ReliabilityGroups::Expected),
-        ][which % 2];
-        let groups = total.groups(10, of);
-        let ratios: Vec<String> =
-            groups.iter().map(|g| format!("{:.2}", g.ratio().unwrap_or(f64::NAN))).collect();
-        println!("| {name} | {over} | {} |", ratios.join(" "));
-        for (at, group) in groups.iter().enumerate() {
-            csv += &format!(
-                "\"{name}\",{over},{at},{},{},{}\n",
-                group.predictions, group.expected, group.observed
-            );
+    println!("|---|---|---|---|");
+    use ReliabilityGroups::{Expected, Predictions};
+    for (which, of) in [(0, Predictions), (0, Expected), (1, Expected)] {
+        for (name, totals) in ["pool, best temperature", "splice"].iter().zip(totals.chunks(2)) {
+            let over = ["top 10", "all items"][which];
+            let groups = totals[which].groups(10, of);
+            let ratio =
+                |group: &ReliabilityBin| format!("{:.2}", group.ratio().unwrap_or(f64::NAN));
+            let ratios: Vec<String> = groups.iter().map(ratio).collect();
+            println!("| {name} | {over} | {of:?} | {} |", ratios.join(" "));
+            for (at, group) in groups.iter().enumerate() {
+                let counts = format!("{},{},{}", group.predictions, group.expected, group.observed);
+                csv += &format!("\"{name}\",{over},{of:?},{at},{counts}\n");
+            }
         }
     }
     if let Some(path) = paths.get(2) {
