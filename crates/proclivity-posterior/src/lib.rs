@@ -28,8 +28,8 @@ pub use interests::{
     SoftLabels, entropy, exact_shares, kl_divergence,
 };
 pub use linear::{
-    Bag, Ease, EaseEvidence, EaseModel, Linear, LinearConfig, LinearEvidence, LinearModel,
-    LinearSequence, Precision, Timescale, positive_log_scores,
+    Bag, Ease, EaseEvidence, EaseModel, IntervalFactor, Linear, LinearConfig, LinearEvidence,
+    LinearModel, LinearSequence, Precision, Timescale, positive_log_scores,
 };
 pub use linear_mixture::{LinearMixture, mixture_weights};
 pub use next_step::{Kernel, NextStep, NextStepConfig, nearest_items};

@@ -1,7 +1,10 @@
 //! The table family × law × tolerance of the README, each cell run by proptest or marked "not claimed".
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use proclivity_posterior::{Approximate, Belief, Exact, Family, Finite, LogLikelihood, Sites};
+use proclivity_posterior::{
+    Approximate, Bag, Belief, Ease, EaseModel, Exact, Family, Finite, Linear, LinearConfig,
+    LinearModel, LinearSequence, LogLikelihood, Precision, Sites, Timescale,
+};
 use proptest::prelude::*;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -64,7 +67,7 @@ struct Claims {
 }
 
 /// What the README's table says.
-const TABLE: &[&Claims] = &[&FINITE];
+const TABLE: &[&Claims] = &[&FINITE, &LINEAR, &EASE];
 
 const FINITE: Claims = Claims {
     family: "hypotheses (`Finite`)",
@@ -77,6 +80,22 @@ const FINITE: Claims = Claims {
     scaling: NotClaimed,
     permuting: Within(1e-12),
 };
+
+/// Permuting items is run by `tests/linear.rs`.
+const LINEAR: Claims = Claims {
+    family: "linear model (`Linear`)",
+    stream_is_batch: Bits,
+    any_order: Bits,
+    any_merge: Bits,
+    retract: Bits,
+    no_evidence: Within(1e-12),
+    forget: Bits,
+    scaling: NotClaimed,
+    permuting: Within(1e-10),
+};
+
+/// Permuting items is run by `tests/linear.rs`.
+const EASE: Claims = Claims { family: "EASE (`Ease`)", ..LINEAR };
 
 /// Runs the laws of evidence that is exact.
 ///
@@ -238,6 +257,47 @@ proptest! {
         let turned_probs = turned_belief.posterior(&turned_family).unwrap().probs();
         let distance = largest_difference(&turned_probs, &turned(&probs));
         FINITE.permuting.check("permuting", &distance, &0.0, |a, b| (a - b).abs())?;
+    }
+}
+
+fn sequences() -> impl Strategy<Value = Vec<Vec<u32>>> {
+    prop::collection::vec(prop::collection::vec(0_u32..5, 0..9), 0..8)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn linear(sequences in sequences(), shuffle in shuffle()) {
+        let slow = Timescale { decay: 0.97, window: 5, ridge: 40.0, semantic_weight: 0.0 };
+        let timescales = vec![Timescale { window: 3, ..Timescale::default() }, slow];
+        let config = LinearConfig { timescales, ..LinearConfig::default() };
+        let family = Linear::new(config, 5, None).unwrap();
+        let events: Vec<LinearSequence<'_>> = sequences.iter().map(|s| LinearSequence(s)).collect();
+        let scores = |model: &LinearModel| model.scores(&[0, 1, 2, 3, 4]).unwrap();
+        exact_laws(
+            &LINEAR,
+            &family,
+            &events,
+            &shuffle,
+            |a, b| largest_difference(&scores(a), &scores(b)),
+            |model| largest_difference(&scores(model), &[0.0; 5]),
+        )?;
+    }
+
+    #[test]
+    fn ease(bags in sequences(), shuffle in shuffle()) {
+        let family = Ease::new(5, 2.0, Precision::Double).unwrap();
+        let events: Vec<Bag<'_>> = bags.iter().map(|bag| Bag(bag)).collect();
+        let scores = |model: &EaseModel| model.scores(&[0, 1, 2]).unwrap();
+        exact_laws(
+            &EASE,
+            &family,
+            &events,
+            &shuffle,
+            |a, b| largest_difference(&scores(a), &scores(b)),
+            |model| largest_difference(&scores(model), &[0.0; 5]),
+        )?;
     }
 }
 

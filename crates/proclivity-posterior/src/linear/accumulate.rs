@@ -155,12 +155,12 @@ impl PairTable {
         let rows = sequence.len() - 1;
         let fast_end = (position + self.fast_window).min(rows);
         let start = (position + 1).saturating_sub(self.slow_window);
-        for near in start..fast_end.max(start) {
+        for (near, &item) in (start..).zip(&sequence[start..fast_end.max(start)]) {
             let end = fast_end.min(near + self.slow_window);
             let shared = end - position.max(near);
             let shift = near + self.slow_window - 1 - position;
             if shared > 0 {
-                add(sequence[near], self.sums[shift * self.stride + shared - 1]);
+                add(item, self.sums[shift * self.stride + shared - 1]);
             }
         }
     }

@@ -111,7 +111,7 @@ impl Statistic for EaseEvidence {
     }
 
     fn scale(&mut self, kept: f64) {
-        self.bags = fixed::weighted(self.bags, kept).unwrap_or(self.bags);
+        self.bags = fixed::kept(self.bags, kept);
         self.gram.scale(kept);
     }
 

@@ -104,9 +104,8 @@ impl Statistic for LinearEvidence {
     }
 
     fn scale(&mut self, kept: f64) {
-        let scaled = |steps: i64| fixed::weighted(steps, kept).unwrap_or(steps);
-        self.rows = scaled(self.rows);
-        self.targets.iter_mut().for_each(|count| *count = scaled(*count));
+        self.rows = fixed::kept(self.rows, kept);
+        self.targets.iter_mut().for_each(|count| *count = fixed::kept(*count, kept));
         self.gram.scale(kept);
         self.cross.scale(kept);
     }

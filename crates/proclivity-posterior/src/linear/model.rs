@@ -107,7 +107,7 @@ impl LinearModel {
     }
 
     /// xᵀ(XᵀX + Λ)⁻¹x
-    fn spread(&self, history: &[u32]) -> Result<f64, PosteriorError> {
+    pub(super) fn spread(&self, history: &[u32]) -> Result<f64, PosteriorError> {
         known_items(history, self.item_count())?;
         Ok(each_precision!(&self.solution, solved => solved.quadratic_form(self.features(history))))
     }

@@ -121,7 +121,7 @@ impl SparseMatrix {
         for row in self.rows.values_mut() {
             let mut scaled = SparseRow::default();
             for (column, steps) in row.iter() {
-                scaled.push(column, fixed::weighted(steps, kept).unwrap_or(steps));
+                scaled.push(column, fixed::kept(steps, kept));
             }
             *row = scaled;
         }
