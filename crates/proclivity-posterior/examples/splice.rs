@@ -1,8 +1,11 @@
 //! Ranks with a pool and makes it probabilities: weights and splice from each user's last but one
 //! item, everything measured on the last.
 //!
+//! At test the members haven't been fitted on the newest item of the history. The splice is fitted as
+//! it is used, on members that are one item behind; `--fresh` fits it on the pool's own instead.
+//!
 //! `cargo run --release -p proclivity-posterior --example splice -- SEQUENCES EMBEDDINGS [RELIABILITY.csv]
-//! [--no-linear]`, SEQUENCES with `user item item …` a line, items from 1; EMBEDDINGS raw f32, `[items, 384]`.
+//! [--no-linear] [--fresh]`, SEQUENCES with `user item item …` a line, items from 1; EMBEDDINGS raw f32, `[items, 384]`.
 #![expect(clippy::print_stdout, reason = "a command")]
 
 use std::error::Error;
@@ -11,23 +14,23 @@ use std::time::Instant;
 use ndarray::{Array2, ArrayView2, Axis, s};
 use proclivity_posterior::{
     Candidates, Kernel, Linear, LinearConfig, LinearModel, LogLinearPool, NextStep, NextStepConfig,
-    PosteriorError, Precision, Predictive, RankingCase, Reliability, ReliabilityGroups, Splice,
-    SpliceConfig, SpliceEvent, Timescale, WeightSearch, inverse_temperature, mixture_weights,
-    positive_log_scores,
+    PosteriorError, Precision, Predictive, RankingCase, Reliability, ReliabilityBin,
+    ReliabilityGroups, Splice, SpliceConfig, SpliceEvent, Timescale, WeightSearch,
+    inverse_temperature, mixture_weights, positive_log_scores,
 };
 use rayon::prelude::*;
 
 const DIM: usize = 384;
 const NAMES: [&str; 4] = ["next-step", "linear", "text", "popularity"];
 
-struct Members {
+struct Members<'a> {
     next_step: NextStep,
     linear: Option<LinearModel>,
     /// Of unit length.
-    embeddings: Array2<f32>,
+    embeddings: ArrayView2<'a, f32>,
 }
 
-impl Members {
+impl Members<'_> {
     /// What each member says of every item after a history: `[members, items]`.
     fn scores(&self, history: &[u32], cosines: &[f32]) -> Result<Array2<f64>, PosteriorError> {
         let mut scores = Array2::zeros((NAMES.len(), cosines.len()));
@@ -113,23 +116,32 @@ fn main() -> Result<(), Box<dyn Error>> {
         let user = line.split_whitespace().skip(1).map(|item| Ok(item.parse::<u32>()? - 1));
         users.push(user.collect::<Result<_, std::num::ParseIntError>>()?);
     }
-    users.retain(|user| user.len() > 2);
+    users.retain(|user| user.len() > 3);
 
     let start = Instant::now();
-    let train: Vec<&[u32]> = users.iter().map(|user| &user[..user.len() - 2]).collect();
+    let flag = |name: &str| arguments.iter().any(|argument| argument == name);
+    let with_linear = !flag("--no-linear");
     let kernel = Kernel::nearest(embeddings.view(), 50, 6.0)?;
-    let next_step = NextStep::fit(NextStepConfig::default(), &train, items, Some(kernel.clone()))?;
-    println!("next-step fitted after {:.1} s", start.elapsed().as_secs_f64());
-    let config = LinearConfig {
-        timescales: vec![Timescale { ridge: 20.0, ..Timescale::default() }],
-        precision: Precision::Single,
-        ..LinearConfig::default()
+    // Members that know all but so many last items of each user.
+    let fit = |held_out: usize| -> Result<Members, PosteriorError> {
+        let train: Vec<&[u32]> = users.iter().map(|user| &user[..user.len() - held_out]).collect();
+        let timescales = vec![Timescale { ridge: 20.0, ..Timescale::default() }];
+        let precision = Precision::Single;
+        let config = LinearConfig { timescales, precision, ..LinearConfig::default() };
+        let linear = || Linear::new(config, items, Some(kernel.clone()))?.fit(&train);
+        Ok(Members {
+            next_step: NextStep::fit(
+                NextStepConfig::default(),
+                &train,
+                items,
+                Some(kernel.clone()),
+            )?,
+            linear: if with_linear { Some(linear()?) } else { None },
+            embeddings: embeddings.view(),
+        })
     };
-    let with_linear = !arguments.iter().any(|argument| argument == "--no-linear");
-    let fit = || Linear::new(config, items, Some(kernel))?.fit(&train);
-    let linear = if with_linear { Some(fit()?) } else { None };
-    println!("linear model fitted after {:.1} s", start.elapsed().as_secs_f64());
-    let members = Members { next_step, linear, embeddings };
+    let members = fit(2)?;
+    println!("members fitted after {:.1} s", start.elapsed().as_secs_f64());
 
     let defaults = [1.0, if with_linear { 0.3 } else { 0.0 }, 0.5, -0.1];
     let around = LogLinearPool::new(defaults.to_vec())?;
@@ -150,9 +162,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         start.elapsed().as_secs_f64()
     );
 
+    let behind = if flag("--fresh") { None } else { Some(fit(3)?) };
+    let calibration = behind.as_ref().unwrap_or(&members);
     // Temperatures, of members that aren't probabilities and of the pool, from some users.
     let sample = &users[..users.len().min(4096)];
-    let all = members.each(sample, 2, |history, target, scores| {
+    let all = calibration.each(sample, 2, |history, target, scores| {
         let mut rows = Array2::<f32>::zeros((3, items));
         let mut pooled = vec![0.0; items];
         pool.scores(scores, &mut pooled)?;
@@ -185,7 +199,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
 
     let splice_config = SpliceConfig::default();
-    let fitted = members.each(&users, 2, |history, target, scores| {
+    let fitted = calibration.each(&users, 2, |history, target, scores| {
         let (mut pooled, mut alone) = (vec![0.0; items], vec![0.0; items]);
         pool.scores(scores, &mut pooled)?;
         softmax(&pooled, pool_power, history, &mut alone);
@@ -205,7 +219,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("events after {:.1} s", start.elapsed().as_secs_f64());
     let splice = Splice::fit(splice_config, &events)?;
     println!(
-        "splice fitted after {:.1} s: slope {:.3}, drops {:.3?}, odds {:.3?}, tail {:.3?}",
+        "splice fitted after {:.1} s: slopes {:.3?}, drops {:.3?}, odds {:.3?}, tail {:.3?}",
         start.elapsed().as_secs_f64(),
         splice.slope(),
         splice.drops(),
@@ -246,7 +260,10 @@ fn main() -> Result<(), Box<dyn Error>> {
                 }
             }
         }
-        let same = top(&alone, 10) == top(&spliced, 10);
+        // By scores: ties have no order.
+        let list =
+            |log_probs: &[f64]| top(log_probs, 10).iter().map(|&x| alone[x]).collect::<Vec<_>>();
+        let same = list(&alone) == list(&spliced);
         let rank = 1 + (0..items).filter(|&x| x != target && alone[x] >= alone[target]).count();
         Ok((losses, rank, same, counts))
     })?;
@@ -274,25 +291,24 @@ fn main() -> Result<(), Box<dyn Error>> {
     for test in &tested {
         totals.iter_mut().zip(&test.3).for_each(|(total, counts)| total.merge(counts));
     }
-    let mut csv = String::from("predictive,over,group,predictions,expected,observed\n");
+    let mut csv = String::from("predictive,over,of_equal,group,predictions,expected,observed\n");
     println!(
-        "\n| predictive | over | expected / observed by decile of probability, rising |\n|---|---|---|"
+        "\n| predictive | over | ten groups of equal | expected / observed, by rising probability |"
     );
-    for (which, total) in totals.iter().enumerate() {
-        let name = ["pool, best temperature", "splice"][which / 2];
-        let (over, of) = [
-            ("top 10", ReliabilityGroups::Predictions),
-            ("all items", ReliabilityGroups::Expected),
-        ][which % 2];
-        let groups = total.groups(10, of);
-        let ratios: Vec<String> =
-            groups.iter().map(|g| format!("{:.2}", g.ratio().unwrap_or(f64::NAN))).collect();
-        println!("| {name} | {over} | {} |", ratios.join(" "));
-        for (at, group) in groups.iter().enumerate() {
-            csv += &format!(
-                "\"{name}\",{over},{at},{},{},{}\n",
-                group.predictions, group.expected, group.observed
-            );
+    println!("|---|---|---|---|");
+    use ReliabilityGroups::{Expected, Predictions};
+    for (which, of) in [(0, Predictions), (0, Expected), (1, Expected)] {
+        for (name, totals) in ["pool, best temperature", "splice"].iter().zip(totals.chunks(2)) {
+            let over = ["top 10", "all items"][which];
+            let groups = totals[which].groups(10, of);
+            let ratio =
+                |group: &ReliabilityBin| format!("{:.2}", group.ratio().unwrap_or(f64::NAN));
+            let ratios: Vec<String> = groups.iter().map(ratio).collect();
+            println!("| {name} | {over} | {of:?} | {} |", ratios.join(" "));
+            for (at, group) in groups.iter().enumerate() {
+                let counts = format!("{},{},{}", group.predictions, group.expected, group.observed);
+                csv += &format!("\"{name}\",{over},{of:?},{at},{counts}\n");
+            }
         }
     }
     if let Some(path) = paths.get(2) {

@@ -40,11 +40,18 @@ pub(crate) struct Parted {
     margins: [f64; 4],
 }
 
-/// How many features the probability of the head has: what [`Parted::features`] returns.
-pub(crate) const FEATURES: usize = 6;
+/// Features of the probability of the head that aren't a member's: the intercept, the mixture's
+/// log-odds, log(1 + history length), and three margins.
+const COMMON_FEATURES: usize = 6;
+
+/// How many features the probability of the head has with so many members and uniform.
+pub(crate) fn feature_count(members: usize) -> usize {
+    COMMON_FEATURES + members - 1
+}
+
 /// How far a log-odds is believed.
 const LOG_ODDS_BOUND: f64 = 30.0;
-/// The rank beside the first and the last whose margin is a feature.
+/// The rank beside the second and the last whose margin is a feature.
 const MARGIN_RANK: usize = 10;
 
 impl Candidates<'_> {
@@ -102,30 +109,44 @@ impl Candidates<'_> {
         head_mass.push(head.len() as f64 / (head.len() + tail.len()) as f64);
         log_total.push(((head.len() + tail.len()) as f64).ln());
         log_tail.push((tail.len() as f64).ln());
-        let margin = |rank: usize| -head_scores[rank.min(head_scores.len()) - 1];
         let margins = [
             ((1 + self.history_len) as f64).ln(),
-            margin(2),
-            margin(MARGIN_RANK),
-            margin(usize::MAX),
+            margin(&head_scores, 2),
+            margin(&head_scores, MARGIN_RANK),
+            margin(&head_scores, usize::MAX),
         ];
         Ok(Parted { head, head_scores, tail, head_mass, log_total, log_tail, margins })
     }
 }
 
 impl Parted {
-    /// What the probability of the head is logistic in: 1, the log-odds of the head under a mixture
-    /// of the members, log(1 + history length), and by how much the first score exceeds the second,
-    /// the tenth and the last of the head.
-    pub(crate) fn features(&self, mixture: &[f64]) -> [f64; FEATURES] {
+    /// What the probability of the head is logistic in: 1, log(1 + history length), by how much the
+    /// first score exceeds the second, the tenth and the last of the head, and the log-odds of the
+    /// head under a mixture of the members and under each member.
+    pub(crate) fn features(&self, mixture: &[f64]) -> Vec<f64> {
         features(&self.head_mass, self.margins, mixture)
     }
 }
 
-fn features(head_mass: &[f64], margins: [f64; 4], mixture: &[f64]) -> [f64; FEATURES] {
-    let mass: f64 = mixture.iter().zip(head_mass).map(|(weight, mass)| weight * mass).sum();
-    let log_odds = (mass.ln() - (1.0 - mass).ln()).clamp(-LOG_ODDS_BOUND, LOG_ODDS_BOUND);
-    [1.0, log_odds, margins[0], margins[1], margins[2], margins[3]]
+/// By how much the first score exceeds the one of a rank, or the last.
+fn margin(head_scores: &[f64], rank: usize) -> f64 {
+    -head_scores[rank.min(head_scores.len()) - 1]
+}
+
+/// The margin that sharpens a head: over the tenth.
+pub(crate) fn sharpness(head_scores: &[f64]) -> f64 {
+    margin(head_scores, MARGIN_RANK)
+}
+
+fn features(head_mass: &[f64], margins: [f64; 4], mixture: &[f64]) -> Vec<f64> {
+    let log_odds =
+        |mass: f64| (mass.ln() - (1.0 - mass).ln()).clamp(-LOG_ODDS_BOUND, LOG_ODDS_BOUND);
+    let mixed: f64 = mixture.iter().zip(head_mass).map(|(weight, mass)| weight * mass).sum();
+    let mut features = vec![1.0];
+    features.extend(margins);
+    features.push(log_odds(mixed.min(1.0)));
+    features.extend(head_mass[..head_mass.len() - 1].iter().map(|&mass| log_odds(mass.min(1.0))));
+    features
 }
 
 /// ⌊log₂ rank⌋ of each position of a head: a position's rank is 1 + how many score strictly more.
@@ -211,7 +232,7 @@ impl SpliceEvent {
         &self.log_probs
     }
 
-    pub(crate) fn features(&self, mixture: &[f64]) -> [f64; FEATURES] {
+    pub(crate) fn features(&self, mixture: &[f64]) -> Vec<f64> {
         features(&self.head_mass, self.margins, mixture)
     }
 }

@@ -3,9 +3,9 @@
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
-use super::candidates::{Candidates, FEATURES, Part, SpliceEvent};
+use super::candidates::{Candidates, Part, SpliceEvent, feature_count};
 use super::newton::minimize;
-use super::splice_loss::{head_logits, head_loss, log_sigmoid, membership_loss};
+use super::splice_loss::{SLOPES, head_logits, head_loss, log_sigmoid, membership_loss};
 use crate::error::{in_range, same_length};
 use crate::log_sum_exp::log_sum_exp;
 use crate::{PosteriorError, mixture_weights};
@@ -51,13 +51,14 @@ impl SpliceConfig {
 /// pool's score; what the pool has no opinion of worth on, the tail, is the members' to judge.
 ///
 /// # Formula
-/// in the head: P(x) = π · exp(ℓ(x)) / Σ exp(ℓ), ℓ(x) = β s(x) − Σ over k ≤ ⌊log₂ rank(x)⌋ of dₖ,
-/// with β > 0 and dₖ ≥ 0, so that the order is the pool's, ties included;
+/// in the head: P(x) = π · exp(ℓ(x)) / Σ exp(ℓ), ℓ(x) = (β₀ + β₁ m) s(x) − Σ over
+/// 1 ≤ k ≤ ⌊log₂ rank(x)⌋ of dₖ, m the margin of the first score over the tenth, with β₀ > 0, β₁ ≥ 0 and
+/// dₖ ≥ 0, so that the order is the pool's, ties included;
 ///
 /// in the tail: P(x) = (1 − π) Σₘ vₘ Pₘ(x) / Pₘ(tail), uniform the last of the members;
 ///
-/// π logistic in the log-odds of the head under Σₘ wₘ Pₘ, in log(1 + history length) and in the
-/// margins of the first score over the second, the tenth and the head's last. Where the tail's most
+/// π logistic in the log-odds of the head under Σₘ wₘ Pₘ and under each Pₘ, in log(1 + history
+/// length) and in the margins of the first score over the second, the tenth and the head's last. Where the tail's most
 /// probable item would otherwise pass one of the first `protected`, π is raised until it doesn't.
 ///
 /// Log loss over candidates is the sum of three convex problems, whether the item is in the head,
@@ -68,6 +69,7 @@ pub struct Splice {
     config: SpliceConfig,
     membership: Vec<f64>,
     slope: f64,
+    margin_slope: f64,
     drops: Vec<f64>,
     mixture: Vec<f64>,
     tail: Vec<f64>,
@@ -80,7 +82,7 @@ impl Splice {
     /// The splice with the highest posterior probability given held-out events.
     ///
     /// Priors: each of the mixtures' weights as if every member had foretold one event alone; slopes
-    /// normal with precision `ridge`, β around 1, the drops d around 0, the others around 0 after
+    /// normal with precision `ridge`, β₀ around 1, β₁ and the drops d around 0, the others around 0 after
     /// features are brought to unit variance. The result doesn't depend on threads.
     ///
     /// # Errors
@@ -111,10 +113,9 @@ impl Splice {
                 Part::Tail { .. } => None,
             })
             .collect();
-        let bins = config.head.ilog2() as usize + 1;
-        let mut start = vec![0.0; bins];
+        let mut start = vec![0.0; SLOPES + config.head.ilog2() as usize];
         start[0] = 1.0;
-        let mut lower = vec![0.0; bins];
+        let mut lower = vec![0.0; start.len()];
         lower[0] = MIN_SLOPE;
         let head = minimize("the fit within the head", &start, &lower, |parameters| {
             let mut loss = head_loss(&heads, parameters);
@@ -123,8 +124,8 @@ impl Splice {
             }
             loss
         })?;
-        let drops = head[1..].to_vec();
-        Self { config, membership, slope: head[0], drops, mixture, tail }.validated()
+        let (slope, margin_slope, drops) = (head[0], head[1], head[SLOPES..].to_vec());
+        Self { config, membership, slope, margin_slope, drops, mixture, tail }.validated()
     }
 
     /// The configuration.
@@ -132,9 +133,14 @@ impl Splice {
         &self.config
     }
 
-    /// β: how much a score counts in the head.
+    /// β₀: how much a score counts in the head of a user whose first ten have the same score.
     pub fn slope(&self) -> f64 {
         self.slope
+    }
+
+    /// β₁: how much more it counts for each unit of the margin of the first score over the tenth.
+    pub fn margin_slope(&self) -> f64 {
+        self.margin_slope
     }
 
     /// By how much log-probability drops from each ⌊log₂ rank⌋ to the next, beside the slope.
@@ -152,9 +158,9 @@ impl Splice {
         &self.mixture
     }
 
-    /// The coefficients of the log-odds of the head: intercept, the mixture's log-odds of the head,
-    /// log(1 + history length), the margins of the first score over the second, the tenth and the
-    /// head's last.
+    /// The coefficients of the log-odds of the head: intercept, log(1 + history length), the margins
+    /// of the first score over the second, the tenth and the head's last, the mixture's log-odds of
+    /// the head, each member's.
     pub fn membership(&self) -> &[f64] {
         &self.membership
     }
@@ -179,7 +185,8 @@ impl Splice {
         let members = candidates.member_log_probs.nrows();
         same_length("members of the splice", self.tail.len() - 1, members)?;
         let parted = candidates.part(self.config.head)?;
-        let parameters: Vec<f64> = [self.slope].iter().chain(&self.drops).copied().collect();
+        let parameters: Vec<f64> =
+            [self.slope, self.margin_slope].iter().chain(&self.drops).copied().collect();
         let mut head = head_logits(&parted.head_scores, &parameters);
         let total = log_sum_exp(&head);
         head.iter_mut().for_each(|logit| *logit -= total);
@@ -229,12 +236,18 @@ impl Splice {
 
     fn validated(self) -> Result<Self, PosteriorError> {
         self.config.validate()?;
-        same_length("coefficients of the head's odds", FEATURES, self.membership.len())?;
+        same_length(
+            "coefficients of the head's odds",
+            feature_count(self.tail.len().max(1)),
+            self.membership.len(),
+        )?;
         for &weight in &self.membership {
             in_range("coefficient of the head's odds", weight, weight.is_finite(), "finite")?;
         }
         let slope = self.slope;
         in_range("slope", slope, slope >= MIN_SLOPE && slope.is_finite(), "at least 0.001")?;
+        let slope = self.margin_slope;
+        in_range("margin_slope", slope, slope >= 0.0 && slope.is_finite(), "a number from 0")?;
         same_length("drops", self.config.head.ilog2() as usize, self.drops.len())?;
         for &drop in &self.drops {
             in_range("drop", drop, drop >= 0.0 && drop.is_finite(), "a finite number from 0")?;
@@ -274,7 +287,7 @@ fn fit_membership(
     events: &[SpliceEvent],
     mixture: &[f64],
 ) -> Result<Vec<f64>, PosteriorError> {
-    let mut rows: Vec<([f64; FEATURES], bool)> = events
+    let mut rows: Vec<(Vec<f64>, bool)> = events
         .iter()
         .filter_map(|event| match &event.part {
             // Without a tail there is nothing to say.
@@ -282,19 +295,21 @@ fn fit_membership(
             part => Some((event.features(mixture), matches!(part, Part::Head { .. }))),
         })
         .collect();
-    let (mut mean, mut spread) = ([0.0; FEATURES], [1.0; FEATURES]);
+    let features = feature_count(mixture.len());
+    let (mut mean, mut spread) = (vec![0.0; features], vec![1.0; features]);
     let count = rows.len().max(1) as f64;
-    for feature in 1..FEATURES {
-        mean[feature] = rows.iter().map(|(x, _)| x[feature]).sum::<f64>() / count;
-        let square = |(x, _): &([f64; FEATURES], bool)| (x[feature] - mean[feature]).powi(2);
+    for feature in 1..features {
+        let center = rows.iter().map(|(x, _)| x[feature]).sum::<f64>() / count;
+        let square = |(x, _): &(Vec<f64>, bool)| (x[feature] - center).powi(2);
         let variance = rows.iter().map(square).sum::<f64>() / count;
         // What doesn't vary says nothing: its coefficient stays 0.
         spread[feature] = if variance > 1e-12 { variance.sqrt() } else { f64::INFINITY };
-        rows.iter_mut()
-            .for_each(|(x, _)| x[feature] = (x[feature] - mean[feature]) / spread[feature]);
+        mean[feature] = center;
+        rows.iter_mut().for_each(|(x, _)| x[feature] = (x[feature] - center) / spread[feature]);
     }
-    let free = [f64::NEG_INFINITY; FEATURES];
-    let mut weights = minimize("the fit of the head's odds", &[0.0; FEATURES], &free, |weights| {
+    let lower = vec![f64::NEG_INFINITY; features];
+    let start = vec![0.0; features];
+    let mut weights = minimize("the fit of the head's odds", &start, &lower, |weights| {
         let mut loss = membership_loss(&rows, weights);
         for (at, &weight) in weights.iter().enumerate() {
             // The intercept's prior is only there for events that are all in the head, or none.
@@ -303,7 +318,7 @@ fn fit_membership(
         }
         loss
     })?;
-    for feature in 1..FEATURES {
+    for feature in 1..features {
         weights[feature] /= spread[feature];
         weights[0] -= weights[feature] * mean[feature];
     }
@@ -320,6 +335,7 @@ struct Saved {
     config: SpliceConfig,
     membership: Vec<f64>,
     slope: f64,
+    margin_slope: f64,
     drops: Vec<f64>,
     mixture: Vec<f64>,
     tail: Vec<f64>,
@@ -327,8 +343,8 @@ struct Saved {
 
 impl From<Splice> for Saved {
     fn from(splice: Splice) -> Self {
-        let Splice { config, membership, slope, drops, mixture, tail } = splice;
-        Self { version: VERSION, config, membership, slope, drops, mixture, tail }
+        let Splice { config, membership, slope, margin_slope, drops, mixture, tail } = splice;
+        Self { version: VERSION, config, membership, slope, margin_slope, drops, mixture, tail }
     }
 }
 
@@ -338,7 +354,7 @@ impl TryFrom<Saved> for Splice {
         if saved.version != VERSION {
             return Err(PosteriorError::Version { expected: VERSION, got: saved.version });
         }
-        let Saved { config, membership, slope, drops, mixture, tail, .. } = saved;
-        Self { config, membership, slope, drops, mixture, tail }.validated()
+        let Saved { config, membership, slope, margin_slope, drops, mixture, tail, .. } = saved;
+        Self { config, membership, slope, margin_slope, drops, mixture, tail }.validated()
     }
 }

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::candidates::{FEATURES, rank_bins};
+use super::candidates::{rank_bins, sharpness};
 use super::newton::Quadratic;
 
 /// How many events are summed in one go; fixed, so that the sum doesn't depend on threads.
@@ -12,8 +12,8 @@ const CHUNK: usize = 512;
 ///
 /// # Formula
 /// Σₙ log(1 + exp(−yₙ wᵀxₙ)), yₙ = 1 for the head and −1 for the tail
-pub(crate) fn membership_loss(events: &[([f64; FEATURES], bool)], weights: &[f64]) -> Quadratic {
-    sum(events, FEATURES, |total, (features, in_head)| {
+pub(crate) fn membership_loss(events: &[(Vec<f64>, bool)], weights: &[f64]) -> Quadratic {
+    sum(events, weights.len(), |total, (features, in_head)| {
         let log_odds: f64 = features.iter().zip(weights).map(|(x, w)| x * w).sum();
         let prob = log_sigmoid(log_odds).exp();
         total.value -= log_sigmoid(if *in_head { log_odds } else { -log_odds });
@@ -22,28 +22,30 @@ pub(crate) fn membership_loss(events: &[([f64; FEATURES], bool)], weights: &[f64
         for (i, x) in features.iter().enumerate() {
             total.gradient[i] += residual * x;
             for (j, y) in features.iter().enumerate() {
-                total.hessian[i * FEATURES + j] += curvature * x * y;
+                total.hessian[i * weights.len() + j] += curvature * x * y;
             }
         }
     })
 }
 
+/// How many parameters the head has beside its drops.
+pub(crate) const SLOPES: usize = 2;
+
 /// −Σ log P(item | head): softmax of a slope times the score less the drops down to the item's bin.
 ///
-/// Parameters: the slope β, then the drop d from each bin to the next.
+/// Parameters: the slope, by how much it grows with the margin m of the first score over the tenth,
+/// then the drop d from each bin to the next.
 ///
 /// # Formula
-/// log P(x) = β s(x) − Σ over k ≤ bin(x) of dₖ − log Σ over y of exp(…)
+/// log P(x) = (β₀ + β₁ m) s(x) − Σ over 1 ≤ k ≤ bin(x) of dₖ − log Σ over y of exp(…)
 pub(crate) fn head_loss(events: &[(&[f64], usize)], parameters: &[f64]) -> Quadratic {
-    let bins = parameters.len();
-    sum(events, bins, |total, &(scores, position)| {
+    let bins = parameters.len() - SLOPES + 1;
+    sum(events, parameters.len(), |total, &(scores, position)| {
         let logits = head_logits(scores, parameters);
         let largest = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        // Sums over each bin and all bins after it: mass, Σ p s; and Σ p s² over everything.
-        let mut mass = vec![0.0; bins + 1];
-        let mut score_mass = vec![0.0; bins + 1];
-        let mut second = 0.0;
-        let mut target_bin = 0;
+        // Of each bin and all after it: Σ p and Σ p s; and Σ p s² over everything.
+        let (mut mass, mut score_mass) = (vec![0.0; bins + 1], vec![0.0; bins + 1]);
+        let (mut second, mut target_bin) = (0.0, 0);
         for (at, ((bin, &score), logit)) in rank_bins(scores).zip(scores).zip(&logits).enumerate() {
             let weight = (logit - largest).exp();
             mass[bin] += weight;
@@ -61,17 +63,27 @@ pub(crate) fn head_loss(events: &[(&[f64], usize)], parameters: &[f64]) -> Quadr
         mass.iter_mut().for_each(|mass| *mass /= whole);
         score_mass.iter_mut().for_each(|mass| *mass /= whole);
         let mean = score_mass[0];
+        let variance = second / whole - mean * mean;
         total.value += largest + whole.ln() - logits[position];
-        total.gradient[0] += mean - scores[position];
-        total.hessian[0] += second / whole - mean * mean;
-        for i in 1..bins {
-            let reached = if target_bin >= i { 1.0 } else { 0.0 };
-            total.gradient[i] += reached - mass[i];
-            let covariance = -(score_mass[i] - mean * mass[i]);
-            total.hessian[i] += covariance;
-            total.hessian[i * bins] += covariance;
-            for j in 1..bins {
-                total.hessian[i * bins + j] += mass[i.max(j)] - mass[i] * mass[j];
+        let width = parameters.len();
+        let scales = [1.0, sharpness(scores)];
+        for (i, scale) in scales.iter().enumerate() {
+            total.gradient[i] += scale * (mean - scores[position]);
+            for (j, other) in scales.iter().enumerate() {
+                total.hessian[i * width + j] += scale * other * variance;
+            }
+        }
+        for bin in 1..bins {
+            let row = SLOPES + bin - 1;
+            total.gradient[row] += if target_bin >= bin { 1.0 } else { 0.0 } - mass[bin];
+            let covariance = mean * mass[bin] - score_mass[bin];
+            for (column, scale) in scales.iter().enumerate() {
+                total.hessian[row * width + column] += scale * covariance;
+                total.hessian[column * width + row] += scale * covariance;
+            }
+            for other in 1..bins {
+                total.hessian[row * width + SLOPES + other - 1] +=
+                    mass[bin.max(other)] - mass[bin] * mass[other];
             }
         }
     })
@@ -79,14 +91,14 @@ pub(crate) fn head_loss(events: &[(&[f64], usize)], parameters: &[f64]) -> Quadr
 
 /// The logit of each position of a head, up to a constant; never rising from one to the next.
 pub(crate) fn head_logits(scores: &[f64], parameters: &[f64]) -> Vec<f64> {
-    let mut drops = 0.0;
-    let mut dropped = 0;
+    let slope = parameters[0] + parameters[1] * sharpness(scores);
+    let (mut dropped, mut drops) = (0, 0.0);
     let logit = |(bin, &score): (usize, &f64)| {
         while dropped < bin {
+            drops += parameters.get(SLOPES + dropped).copied().unwrap_or(0.0);
             dropped += 1;
-            drops += parameters.get(dropped).copied().unwrap_or(0.0);
         }
-        parameters[0] * score - drops
+        slope * score - drops
     };
     rank_bins(scores).zip(scores).map(logit).collect()
 }
@@ -139,10 +151,10 @@ mod tests {
 
     #[test]
     fn gradients_are_finite_differences() {
-        let features = [([1.0, -2.0, 0.3, 1.5, 0.2, 4.0], true), ([1.0; 6], false)];
+        let features = [(vec![1.0, -2.0, 0.3, 1.5, 0.2, 4.0], true), (vec![1.0; 6], false)];
         check(&[0.1, 0.7, -0.4, 0.2, 0.9, -0.3], |w| membership_loss(&features, w));
         let scores = [0.0, -0.1, -0.1, -0.4, -0.9, -1.0, -1.0, -2.5, -3.0];
         let events = [(&scores[..], 0), (&scores[..], 3), (&scores[..6], 5), (&scores[..], 8)];
-        check(&[0.8, 0.3, 0.1, 0.6], |p| head_loss(&events, p));
+        check(&[0.8, 0.2, 0.3, 0.1, 0.6], |p| head_loss(&events, p));
     }
 }
