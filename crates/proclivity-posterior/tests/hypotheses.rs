@@ -64,6 +64,9 @@ proptest! {
         let json = serde_json::to_string(&whole).unwrap();
         let read: Belief<Finite> = serde_json::from_str(&json).unwrap();
         prop_assert_eq!(read, whole);
+        let family = finite(&prior);
+        let json = serde_json::to_string(&family).unwrap();
+        prop_assert_eq!(serde_json::from_str::<Finite>(&json).unwrap(), family);
     }
 
     #[test]

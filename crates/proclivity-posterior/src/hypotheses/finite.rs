@@ -18,6 +18,8 @@ use crate::{Conjugate, Exact, Family, Fingerprint, PosteriorError, Predictable, 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Vec<f64>", into = "Vec<f64>")]
 pub struct Finite {
+    /// As they were given, so that reading what was written gives the same bits.
+    weights: Vec<f64>,
     log_prior: Vec<f64>,
     fingerprint: u64,
 }
@@ -40,7 +42,7 @@ impl Finite {
         in_range("sum of the prior", total, total > 0.0 && total.is_finite(), "above 0")?;
         let log_prior: Vec<f64> = weights.iter().map(|weight| (weight / total).ln()).collect();
         let fingerprint = Fingerprint::new(Self::NAME).with(log_prior.iter().copied()).finish();
-        Ok(Self { log_prior, fingerprint })
+        Ok(Self { weights: weights.to_vec(), log_prior, fingerprint })
     }
 
     /// How many hypotheses there are.
@@ -69,7 +71,7 @@ impl TryFrom<Vec<f64>> for Finite {
 
 impl From<Finite> for Vec<f64> {
     fn from(family: Finite) -> Self {
-        family.log_prior.into_iter().map(f64::exp).collect()
+        family.weights
     }
 }
 
