@@ -3,8 +3,9 @@
 
 use ndarray::Array2;
 use proclivity_posterior::{
-    Belief, Dirichlet, Dismissed, GammaRates, GibbsConfig, InterestLikelihood, InterestModel,
-    Labelled, PosteriorError, Replicate, SbcConfig, ShareInterval, VariationalConfig, exact_shares,
+    Belief, Chosen, Dirichlet, Dismissed, GammaRates, GibbsConfig, InterestLikelihood,
+    InterestModel, Labelled, PosteriorError, Replicate, SbcConfig, ShareInterval,
+    VariationalConfig, exact_shares,
 };
 use proptest::prelude::*;
 use rand::{RngExt, SeedableRng};
@@ -243,4 +244,33 @@ fn senseless_requests_are_typed_errors() {
     assert_eq!(draw(1), draw(1));
     assert_ne!(draw(1), draw(2));
     assert!(draw(1).intervals(1.0).is_err());
+}
+
+#[test]
+fn gibbs_of_weighted_events_is_the_enumeration_of_their_power_likelihood() {
+    let (phi, prior) = (likelihood(3, 6, 5), prior(3));
+    let events = [(1, 2.0), (4, 0.5), (2, 1.0)].map(|(item, weight)| Chosen { item, weight });
+    let (mut total, mut mean) = (0.0, [0.0; 3]);
+    for code in 0..27_usize {
+        let mut concentration = prior.concentration().to_vec();
+        let mut product = 1.0;
+        for (event, label) in events.iter().zip([code % 3, code / 3 % 3, code / 9]) {
+            concentration[label] += event.weight;
+            product *= phi.item(event.item).unwrap()[label];
+        }
+        let posterior = Dirichlet::new(concentration).unwrap();
+        let weight = product * (posterior.log_partition() - prior.log_partition()).exp();
+        total += weight;
+        mean.iter_mut().zip(posterior.mean()).for_each(|(sum, share)| *sum += weight * share);
+    }
+    let config = GibbsConfig { draws: 20_000, thinning: 2, ..GibbsConfig::default() };
+    let mut rng = ChaCha8Rng::seed_from_u64(3);
+    let draws = config.sample_weighted(&rates(&prior), &phi, &events, &mut rng).unwrap();
+    for (got, expected) in draws.mean().iter().zip(mean) {
+        assert!((got - expected / total).abs() < 0.006, "{got} for {}", expected / total);
+    }
+    for weight in [-1.0, f64::NAN, f64::INFINITY] {
+        let events = [Chosen { item: 0, weight }];
+        assert!(config.sample_weighted(&rates(&prior), &phi, &events, &mut rng).is_err());
+    }
 }

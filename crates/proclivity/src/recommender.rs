@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use ndarray::{Array2, ArrayView1};
 use proclivity_posterior::{
-    Chosen, Dirichlet, Dismissed, GammaRates, InterestLikelihood, InterestModel, Kernel, NextStep,
-    Predictive, ShareInterval, mixture_weights, nearest_items,
+    Belief, Chosen, Dirichlet, Dismissed, GammaRates, GibbsConfig, InterestLikelihood,
+    InterestModel, Kernel, NextStep, Predictive, ShareInterval, mixture_weights, nearest_items,
 };
 use proclivity_rank::{Ranking, Share, TieBreak, shares, top_k};
 use proclivity_schema::{Action, Catalog, Interest, SchemaError};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
 
 use crate::config::Evidence;
 use crate::user::Observed;
@@ -216,7 +218,9 @@ impl Recommender {
         Ok(())
     }
 
-    /// Mean and central credible interval of each interest's share.
+    /// Mean and central credible interval of each interest's share, by 1,000 seeded draws of Gibbs
+    /// sampling over the user's events: milliseconds for hundreds of events. The running belief that
+    /// ranks has close means and too narrow intervals.
     ///
     /// # Errors
     /// [`ProclivityError::Posterior`] unless the level lies between 0 and 1,
@@ -226,7 +230,27 @@ impl Recommender {
         user: &UserState,
         level: f64,
     ) -> Result<Vec<ShareInterval>, ProclivityError> {
-        Ok(self.posterior(user)?.intervals(level)?)
+        let model = self.model_of(user)?;
+        let mut dismissed = Belief::new(&model);
+        let mut chosen = Vec::new();
+        for Observed { action, .. } in &user.evidence {
+            match (action.item(), self.config.evidence.of(action)) {
+                (Some(item), Evidence::For(weight)) => chosen.push(Chosen { item: item.0, weight }),
+                (Some(item), Evidence::Against(weight)) => {
+                    dismissed.update_weighted(&model, &Dismissed { item: item.0 }, weight)?;
+                }
+                _ => {}
+            }
+        }
+        let before = dismissed.posterior(&model)?;
+        if chosen.is_empty() {
+            return Ok(before.intervals(level)?);
+        }
+        let mut rng = ChaCha8Rng::seed_from_u64(0);
+        let gibbs = GibbsConfig::default();
+        Ok(gibbs
+            .sample_weighted(&before, model.likelihood(), &chosen, &mut rng)?
+            .intervals(level)?)
     }
 
     /// log P(item | X) of every item of the catalog.

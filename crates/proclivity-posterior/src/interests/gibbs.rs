@@ -3,16 +3,18 @@
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
+use statrs::function::gamma::ln_gamma;
 
 use super::dirichlet::sample_shares;
 use crate::error::{in_range, same_length};
-use crate::{GammaRates, InterestLikelihood, PosteriorError, ShareInterval};
+use crate::{Chosen, GammaRates, InterestLikelihood, PosteriorError, ShareInterval};
 
 /// Collapsed Gibbs sampling over labels: rates are integrated out, labels are drawn one by one.
 ///
 /// # Formula
 /// P(zₙ = k | z₋ₙ, X) ∝ (aₖ + #{z₋ₙ = k}) / (bₖ + N) · φₖ(xₙ), and after a sweep
-/// λₖ ~ Gamma(aₖ + #{z = k}, bₖ + N)
+/// λₖ ~ Gamma(aₖ + #{z = k}, bₖ + N); with weights, # and N are sums of weights and the first factor is
+/// Γ(aₖ + #{z₋ₙ = k} + w) / Γ(aₖ + #{z₋ₙ = k}) / (bₖ + N)^w
 ///
 /// | parameter | default | purpose | range |
 /// |---|---|---|---|
@@ -47,12 +49,8 @@ impl GibbsConfig {
     /// Draws from P(θ|X), given what is known before the chosen items: the prior, or the posterior
     /// of labelled and dismissed ones.
     ///
-    /// Every item counts as one event; a power of a mixture has no labels.
-    ///
     /// # Errors
-    /// Those of [`validate`](Self::validate), [`PosteriorError::UnknownItem`],
-    /// [`PosteriorError::ImpossibleItem`], [`PosteriorError::Length`] when the likelihood has other
-    /// interests.
+    /// Those of [`sample_weighted`](Self::sample_weighted).
     pub fn sample<R: Rng + ?Sized>(
         &self,
         before: &GammaRates,
@@ -60,71 +58,108 @@ impl GibbsConfig {
         items: &[u32],
         rng: &mut R,
     ) -> Result<GibbsDraws, PosteriorError> {
+        let events: Vec<Chosen> = items.iter().map(|&item| Chosen { item, weight: 1.0 }).collect();
+        self.sample_weighted(before, likelihood, &events, rng)
+    }
+
+    /// The same of events that count as much as their weights: an event of weight w is a choice whose
+    /// interest chose w times, θ^w φ(x). Exact where weights are one, else a power likelihood.
+    ///
+    /// # Errors
+    /// Those of [`validate`](Self::validate), [`PosteriorError::UnknownItem`],
+    /// [`PosteriorError::ImpossibleItem`], [`PosteriorError::Length`] when the likelihood has other
+    /// interests, [`PosteriorError::OutOfRange`] for a weight that is negative or not finite.
+    pub fn sample_weighted<R: Rng + ?Sized>(
+        &self,
+        before: &GammaRates,
+        likelihood: &InterestLikelihood,
+        events: &[Chosen],
+        rng: &mut R,
+    ) -> Result<GibbsDraws, PosteriorError> {
         self.validate()?;
         same_length("interests", before.interest_count(), likelihood.interest_count())?;
-        let events = items.len() as f64;
-        let exposure: Vec<f64> = before.exposure().iter().map(|b| b + events).collect();
-        // φ/b doesn't change, and is common to equal items.
-        let weights = items
+        for event in events {
+            let valid = event.weight >= 0.0 && event.weight.is_finite();
+            in_range("weight of an event", event.weight, valid, "a finite number from 0")?;
+        }
+        let total: f64 = events.iter().map(|event| event.weight).sum();
+        let exposure: Vec<f64> = before.exposure().iter().map(|b| b + total).collect();
+        let candidates = events
             .iter()
-            .map(|&item| {
-                let weights: Vec<f64> =
-                    likelihood.item(item)?.iter().zip(&exposure).map(|(phi, b)| phi / b).collect();
-                let possible = weights.iter().any(|&weight| weight > 0.0);
-                if possible { Ok(weights) } else { Err(PosteriorError::ImpossibleItem { item }) }
+            .map(|&Chosen { item, weight }| {
+                let phi = likelihood.item(item)?.iter();
+                let probs: Vec<f64> =
+                    phi.zip(&exposure).map(|(phi, b)| phi / b.powf(weight)).collect();
+                let possible = probs.iter().any(|&prob| prob > 0.0);
+                if possible {
+                    Ok(Candidates { probs, weight })
+                } else {
+                    Err(PosteriorError::ImpossibleItem { item })
+                }
             })
             .collect::<Result<Vec<_>, _>>()?;
         let prior = before.concentration();
-        let mut counts = vec![0_u32; prior.len()];
+        let mut totals = prior.to_vec();
         // The first labels, each given those before it.
-        let mut labels: Vec<usize> = weights
+        let mut labels: Vec<usize> = candidates
             .iter()
-            .map(|weights| {
-                let label = draw_label(prior, &counts, weights, rng);
-                counts[label] += 1;
+            .map(|event| {
+                let label = event.draw(&totals, rng);
+                totals[label] += event.weight;
                 label
             })
             .collect();
-        let mut shares = Array2::zeros((self.draws, counts.len()));
-        let mut sweep = |counts: &mut [u32], rng: &mut R| {
-            for (label, weights) in labels.iter_mut().zip(&weights) {
-                counts[*label] -= 1;
-                *label = draw_label(prior, counts, weights, rng);
-                counts[*label] += 1;
+        let mut shares = Array2::zeros((self.draws, totals.len()));
+        let mut sweep = |totals: &mut [f64], rng: &mut R| {
+            for (label, event) in labels.iter_mut().zip(&candidates) {
+                totals[*label] = (totals[*label] - event.weight).max(prior[*label]);
+                *label = event.draw(totals, rng);
+                totals[*label] += event.weight;
             }
         };
         for _ in 0..self.burn_in {
-            sweep(&mut counts, rng);
+            sweep(&mut totals, rng);
         }
         for mut draw in shares.rows_mut() {
             for _ in 0..self.thinning {
-                sweep(&mut counts, rng);
+                sweep(&mut totals, rng);
             }
-            let totals = prior.iter().zip(&counts).map(|(a, &count)| a + f64::from(count));
-            let theta = sample_shares(&totals.collect::<Vec<_>>(), &exposure, rng);
+            let theta = sample_shares(&totals, &exposure, rng);
             draw.iter_mut().zip(theta).for_each(|(draw, share)| *draw = share);
         }
         Ok(GibbsDraws { shares })
     }
 }
 
-fn draw_label<R: Rng + ?Sized>(
-    prior: &[f64],
-    counts: &[u32],
-    weights: &[f64],
-    rng: &mut R,
-) -> usize {
-    let terms = || prior.iter().zip(counts).zip(weights).map(|((a, &n), w)| (a + f64::from(n)) * w);
-    let mut left = rng.random::<f64>() * terms().sum::<f64>();
-    let mut last = 0;
-    for (label, term) in terms().enumerate().filter(|&(_, term)| term > 0.0) {
-        last = label;
-        left -= term;
-        if left < 0.0 {
-            break;
+/// What an event says of its label: φ/b^w of each interest, which doesn't change, and its weight w.
+struct Candidates {
+    probs: Vec<f64>,
+    weight: f64,
+}
+
+impl Candidates {
+    /// A label in proportion to Γ(total + w)/Γ(total) · φ/b^w, given all other events' totals.
+    fn draw<R: Rng + ?Sized>(&self, totals: &[f64], rng: &mut R) -> usize {
+        let rising = |total: f64| {
+            if self.weight == 1.0 {
+                total
+            } else {
+                (ln_gamma(total + self.weight) - ln_gamma(total)).exp()
+            }
+        };
+        let terms: Vec<f64> =
+            totals.iter().zip(&self.probs).map(|(&total, prob)| rising(total) * prob).collect();
+        let mut left = rng.random::<f64>() * terms.iter().sum::<f64>();
+        let mut last = 0;
+        for (label, term) in terms.into_iter().enumerate().filter(|&(_, term)| term > 0.0) {
+            last = label;
+            left -= term;
+            if left < 0.0 {
+                break;
+            }
         }
+        last
     }
-    last
 }
 
 /// Draws from P(θ|X) in the order in which they were made; neighbours depend on each other.
