@@ -463,7 +463,7 @@ fn sbc_of_the_conjugate_form() {
 fn sbc_of_laplace_and_of_expectation_propagation_says_by_how_much_they_are_off() {
     // Two features, three choices a set, five events: few, so that skewness tells.
     let family = Normal::isotropic(2, 1.0).unwrap();
-    let config = SbcConfig { replicates: 4_000, ..SbcConfig::default() };
+    let config = SbcConfig { replicates: 2_000, ..SbcConfig::default() };
     for refined in [false, true] {
         let report = config
             .run(&["theta 0", "theta 1", "log-likelihood"], |rng| {
@@ -658,28 +658,4 @@ fn senseless_choices_are_a_typed_error_and_change_nothing() {
     sendable::<Belief<NormalInverseGamma>>();
     sendable::<Sites<Normal, Choice>>();
     sendable::<LowRankNormal>();
-}
-
-#[test]
-fn timing_tmp() {
-    let mut rng = ChaCha8Rng::seed_from_u64(9);
-    let truth = Array1::from_shape_simple_fn(384, || 2.0 * normal(&mut rng));
-    let choices = embedded_choices(64, 384, truth.view(), &mut rng);
-    for rank in [0, 2, 8] {
-        let mut belief = LowRankNormal::isotropic(384, 0.25, rank).unwrap();
-        let mut times = Vec::new();
-        for _ in 0..40 {
-            for choice in &choices {
-                let t = std::time::Instant::now();
-                belief.absorb(choice).unwrap();
-                times.push(t.elapsed().as_nanos());
-            }
-            belief = LowRankNormal::isotropic(384, 0.25, rank).unwrap();
-        }
-        times.sort();
-        println!(
-            "rank {rank} us: p1 {} p10 {} p50 {} p90 {}",
-            times[25], times[256], times[1280], times[2304]
-        );
-    }
 }

@@ -1,5 +1,8 @@
 //! Normal beliefs about many weights in little memory: a precision that is diagonal plus low rank.
 
+use std::iter::Sum;
+use std::ops::{AddAssign, Mul};
+
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis, s};
@@ -15,13 +18,17 @@ use crate::error::{in_range, same_length};
 ///
 /// It takes in choices one by one. It keeps no prior apart from what it learned and no events, so
 /// that nothing can be merged, taken back or forgotten: [`Sites`](crate::Sites) of
-/// [`Normal`](super::Normal) do that, with the full covariance.
+/// [`Normal`](crate::Normal) do that, with the full covariance.
 ///
 /// # Approximation
-/// Each choice is a normal site, as with the full covariance. Then of [U, L], L·Lᵀ the precision of
-/// the site, the span of the `rank` largest directions relative to the diagonal is kept as U, and of
-/// the rest its diagonal: the precision of each weight given all the others stays exact, what it has to do with the
-/// others is kept where the data said most. `tests/taste.rs` says what this is off by.
+/// Each choice is a normal site, as with the full covariance. Then of \[U, L\], L·Lᵀ the precision of
+/// the site, the span of the `rank` largest directions relative to the diagonal is kept as U, less
+/// what the directions left out have on average, and of the rest its diagonal: the precision of each
+/// weight given all others stays exact. For unit embeddings of 64 dimensions, after 60 choices out of
+/// 32, means of items are off from those of the full covariance by .07 of their standard deviations at
+/// rank 0 to 2, .06 at 8, .04 at 32; standard deviations by 1 %:
+/// `low_rank_keeps_its_memory_and_its_distance_from_the_full_covariance` in `tests/taste.rs`. Where
+/// embeddings differ in few directions, rank does more.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LowRankNormal {
     dim: u32,
@@ -129,7 +136,7 @@ impl LowRankNormal {
             .map(|(row, offset)| f64::from(dot(row, &mean)) + offset)
             .collect();
         let moved = Utilities { mean: &at_mean, covariance: covariance.view() }
-            .choose(choice.chosen(), 1e-6)?;
+            .choose(choice.chosen(), 1e-5)?;
         let p = &moved.probabilities;
 
         // The mean moves by V·Φᵀ·pull, with V by Woodbury's identity.
@@ -143,7 +150,7 @@ impl LowRankNormal {
         let (diagonal, factor) = rest.split_at_mut(dim);
         combine(&basis, dim, &pull, mean);
         combine(&basis, dim, kept.as_slice().unwrap_or_default(), factor);
-        grown(&basis[..rank * dim], &basis[rank * dim..], p, factor, diagonal);
+        grown(&basis, rank, p, factor, diagonal);
         for ((mean, root), from) in mean.iter_mut().zip(&root).zip(self.mean()) {
             *mean = from + *mean / root;
         }
@@ -159,7 +166,7 @@ impl LowRankNormal {
         Ok(())
     }
 
-    /// The columns of U, then the features of each choice less their mean, which utilities are
+    /// The columns of U, then the features of each choice less those of the first, which utilities are
     /// relative to anyway; all over the root of the diagonal.
     ///
     /// # Shapes
@@ -168,19 +175,13 @@ impl LowRankNormal {
         let features = set.features();
         let features = features.as_slice().unwrap_or_default();
         let over: Vec<f32> = root.iter().map(|root| root.recip()).collect();
-        let mut center = vec![0.0; root.len()];
-        for row in features.chunks_exact(root.len()) {
-            center.iter_mut().zip(row).for_each(|(sum, x)| *sum += x);
-        }
-        let part = 1.0 / set.offsets().len() as f32;
-        center.iter_mut().for_each(|sum| *sum *= part);
         let mut basis = Vec::with_capacity(features.len() + self.rank() * root.len());
         for column in self.columns() {
             basis.extend(column.iter().zip(&over).map(|(u, over)| u * over));
         }
         for row in features.chunks_exact(root.len()) {
-            let centered = row.iter().zip(&center).zip(&over);
-            basis.extend(centered.map(|((x, center), over)| (x - center) * over));
+            let relative = row.iter().zip(features).zip(&over);
+            basis.extend(relative.map(|((x, first), over)| (x - first) * over));
         }
         basis
     }
@@ -206,7 +207,8 @@ fn gram(basis: &[f32], dim: usize) -> Array2<f64> {
     let into = MatMut::from_column_major_slice_mut(&mut gram, rows, rows);
     let basis = MatRef::from_row_major_slice(basis, rows, dim);
     matmul(into, Accum::Replace, basis, basis.transpose(), 1.0, Par::Seq);
-    Array2::from_shape_fn((rows, rows), |(i, j)| f64::from(gram[i.max(j) * rows + i.min(j)]))
+    let at = |i: usize, j: usize| f64::from(gram[i.min(j) * rows + i.max(j)]);
+    Array2::from_shape_fn((rows, rows), |(i, j)| at(i, j))
 }
 
 /// The factor of I + Uᵀ·diag(diagonal)⁻¹·U, of which the Gram matrix is a part.
@@ -217,26 +219,51 @@ fn woodbury(inner: ArrayView2<'_, f64>) -> Result<Cholesky, PosteriorError> {
 }
 
 /// By what the diagonal grows, as a factor: 1 + diag([U, L]·[U, L]ᵀ) − diag(the new U's part of it).
-fn grown(columns: &[f32], choices: &[f32], p: &[f64], factor: &[f32], grown: &mut [f32]) {
+///
+/// L·Lᵀ is Σ p·φ·φᵀ − φ̄·φ̄ᵀ: the basis is weighted by 1 for columns of U and p for choices.
+fn grown(basis: &[f32], rank: usize, p: &[f64], factor: &[f32], grown: &mut [f32]) {
+    let weights: Vec<f32> = p.iter().map(|&p| p as f32).collect();
+    let whole = grown.len() / TILE * TILE;
+    for from in (0..whole).step_by(TILE) {
+        grown_tile::<TILE>(basis, rank, &weights, factor, grown, from);
+    }
+    for from in whole..grown.len() {
+        grown_tile::<1>(basis, rank, &weights, factor, grown, from);
+    }
+}
+
+fn grown_tile<const WIDTH: usize>(
+    basis: &[f32],
+    rank: usize,
+    weights: &[f32],
+    factor: &[f32],
+    grown: &mut [f32],
+    from: usize,
+) {
     let dim = grown.len();
-    let mut center = vec![0.0; dim];
-    for (row, &p) in choices.chunks_exact(dim).zip(p) {
-        let p = p as f32;
-        for ((sum, center), x) in grown.iter_mut().zip(&mut center).zip(row) {
-            let part = p * x;
-            *sum += part * x;
-            *center += part;
+    let tile = |row: &[f32]| row[from..].first_chunk::<WIDTH>().copied().unwrap_or([0.0; WIDTH]);
+    let (mut sum, mut center) = ([0.0; WIDTH], [0.0; WIDTH]);
+    let mut rows = basis.chunks_exact(dim).map(tile);
+    for row in rows.by_ref().take(rank) {
+        sum.iter_mut().zip(row).for_each(|(sum, u)| *sum += u * u);
+    }
+    for (row, weight) in rows.zip(weights) {
+        for ((sum, center), x) in sum.iter_mut().zip(&mut center).zip(row) {
+            *sum += weight * x * x;
+            *center += weight * x;
         }
     }
-    for column in columns.chunks_exact(dim) {
-        grown.iter_mut().zip(column).for_each(|(sum, u)| *sum += u * u);
-    }
-    for column in factor.chunks_exact(dim).chain([center.as_slice()]) {
-        grown.iter_mut().zip(column).for_each(|(sum, u)| *sum -= u * u);
+    for row in factor.chunks_exact(dim).map(tile) {
+        sum.iter_mut().zip(row).for_each(|(sum, u)| *sum -= u * u);
     }
     // What is left is not negative, but for rounding.
-    grown.iter_mut().for_each(|sum| *sum = 1.0 + sum.max(0.0));
+    for ((grown, sum), center) in grown[from..].iter_mut().zip(sum).zip(center) {
+        *grown = 1.0 + (sum - center * center).max(0.0);
+    }
 }
+
+/// As many numbers as are summed at once, in registers.
+const TILE: usize = 16;
 
 /// Orthonormal directions of [U, L] that hold most of its Gram matrix, as weights of the basis.
 ///
@@ -291,13 +318,12 @@ fn kept_directions(gram: &Array2<f64>, rank: usize, p: &[f64], dim: usize) -> Ar
 }
 
 /// Steps of block power iteration for each choice.
-const POWER_STEPS: usize = 3;
+const POWER_STEPS: usize = 2;
 
 /// Gram–Schmidt, twice for each row; rows that are sums of others become 0.
 fn orthonormalise(rows: &mut Array2<f64>) {
     let width = rows.ncols();
     let Some(rows) = rows.as_slice_mut() else { return };
-    let dot = |a: &[f64], b: &[f64]| -> f64 { a.iter().zip(b).map(|(a, b)| a * b).sum() };
     for at in 0..rows.len() / width {
         let (before, from) = rows.split_at_mut(at * width);
         let row = &mut from[..width];
@@ -324,17 +350,18 @@ fn combine(basis: &[f32], dim: usize, weights: &[f64], into: &mut [f32]) {
     matmul(into, Accum::Replace, basis, weights, 1.0, Par::Seq);
 }
 
-/// In eight sums, which the compiler keeps in one register.
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let mut sums = [0.0_f32; 8];
+/// In eight sums, which the compiler keeps in registers.
+fn dot<T: Copy + Default + AddAssign + Mul<Output = T> + Sum>(a: &[T], b: &[T]) -> T {
+    let mut sums = [T::default(); 8];
     let (a_parts, b_parts) = (a.chunks_exact(8), b.chunks_exact(8));
-    let left: f32 = a_parts.remainder().iter().zip(b_parts.remainder()).map(|(a, b)| a * b).sum();
+    let rest = a_parts.remainder().iter().zip(b_parts.remainder()).map(|(&a, &b)| a * b);
+    let rest: T = rest.sum();
     for (a, b) in a_parts.zip(b_parts) {
-        for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
+        for ((sum, &a), &b) in sums.iter_mut().zip(a).zip(b) {
             *sum += a * b;
         }
     }
-    left + sums.iter().sum::<f32>()
+    [rest, sums.into_iter().sum()].into_iter().sum()
 }
 
 /// The version of what is written. Add one when a field changes.

@@ -1,6 +1,6 @@
 //! One choice in the space of its utilities, whose dimension is that of the set.
 
-use ndarray::{ArrayView1, ArrayView2};
+use ndarray::ArrayView2;
 
 use super::cholesky::Cholesky;
 use crate::PosteriorError;
@@ -45,7 +45,8 @@ impl Utilities<'_> {
                 .collect();
             let off = left.iter().fold(0.0, |most: f64, left| most.max(left.abs()));
             if off <= tolerance {
-                return self.mean(a, at.probabilities);
+                let curvature = Curvature::new(self, &at.probabilities)?;
+                return Ok(self.mean(a, curvature));
             }
             // A step with yesterday's curvature is as good while it gets ten times as near.
             if before < f64::INFINITY && off > 0.1 * before {
@@ -71,18 +72,18 @@ impl Utilities<'_> {
         Err(PosteriorError::NotConverged { what: "mode of a choice", steps: STEPS })
     }
 
-    fn mean(&self, mode: Vec<f64>, p: Vec<f64>) -> Result<Moved, PosteriorError> {
-        let curvature = Curvature::new(self, &p)?;
+    /// From the mode, which has that curvature, to the mean.
+    fn mean(&self, mode: Vec<f64>, curvature: Curvature) -> Moved {
         // Σⱼₖ κᵢⱼₖ·Σⱼₖ = hᵢ − pᵢ·Σⱼ hⱼ with hᵢ = (Rᵀ·Σ·R)ᵢᵢ = 1 − ((I + Rᵀ·K·R)⁻¹)ᵢᵢ.
         let shares: Vec<f64> = curvature.factor.inverse_diagonal().map(|kept| 1.0 - kept).collect();
         let total: f64 = shares.iter().sum();
         let skew: Vec<f64> =
-            shares.iter().zip(&p).map(|(share, p)| (p * total - share) / 2.0).collect();
+            shares.iter().zip(&curvature.p).map(|(share, p)| (p * total - share) / 2.0).collect();
         let further = curvature.solve(self, &skew);
         let pull: Vec<f64> = mode.iter().zip(&further).map(|(a, f)| a + f).collect();
         let mean: Vec<f64> =
             self.mean.iter().zip(self.times(&pull)).map(|(m, moved)| m + moved).collect();
-        Ok(Moved { pull, mean, probabilities: p })
+        Moved { pull, mean, probabilities: curvature.p }
     }
 
     fn at(&self, moved: &[f64], a: &[f64], chosen: usize) -> Point {
@@ -93,11 +94,13 @@ impl Utilities<'_> {
         Point { value, probabilities: utilities.iter().map(|u| (u - total).exp()).collect() }
     }
 
-    /// covariance · vector.
+    /// covariance · vector, as a sum of rows, which are columns.
     fn times(&self, vector: &[f64]) -> Vec<f64> {
-        let row =
-            |row: ArrayView1<'_, f64>| -> f64 { row.iter().zip(vector).map(|(k, v)| k * v).sum() };
-        self.covariance.outer_iter().map(row).collect()
+        let mut sum = vec![0.0; vector.len()];
+        for (row, value) in self.covariance.outer_iter().zip(vector) {
+            sum.iter_mut().zip(row).for_each(|(sum, k)| *sum += value * k);
+        }
+        sum
     }
 }
 
