@@ -67,9 +67,8 @@ pub use pool::{
 };
 pub use predictive::Predictive;
 pub use priors::{
-    HalfLifeConfig, HalfLifeFit, Label, LabelCounts, LabelLikelihood, LanguagePrior,
-    LanguagePriorConfig, LanguagePriorFit, PopulationConfig, TimedEvent, fit_half_life,
-    fit_population,
+    HalfLifeConfig, HalfLifeFit, LabelCounts, LabelLikelihood, LanguagePrior, LanguagePriorConfig,
+    LanguagePriorFit, PopulationConfig, TimedEvent, fit_half_life, fit_population,
 };
 pub use sites::Sites;
 pub use taste::{

@@ -6,7 +6,7 @@ mod experiment;
 
 use ndarray::{Array2, array};
 use proclivity_posterior::{
-    AssumedDensity, Belief, Dirichlet, Exact, Family, Finite, Guarded, Label, LabelLikelihood,
+    AssumedDensity, Belief, Dirichlet, Exact, Family, Finite, Guarded, LabelLikelihood, Labelled,
     LogLikelihood, PosteriorError, Predictable, PriorMixture, ToEach, guard_weights,
 };
 use proptest::prelude::*;
@@ -39,8 +39,8 @@ proptest! {
         let mut belief = Belief::new(&mixture);
         let mut total = 0.0;
         for &label in &labels {
-            total += guard.update(&families, &Label(label)).unwrap();
-            belief.update(&mixture, &ToEach(Label(label))).unwrap();
+            total += guard.update(&families, &Labelled { interest: label }).unwrap();
+            belief.update(&mixture, &ToEach(Labelled { interest: label })).unwrap();
         }
         prop_assert!((total - belief.log_evidence(&mixture).unwrap()).abs() < 1e-8);
         let posterior = belief.posterior(&mixture).unwrap();
@@ -53,8 +53,8 @@ proptest! {
             let own = members[member].posterior(belief.evidence()).unwrap();
             prop_assert_eq!(posterior.members()[member].as_ref(), Some(&own));
         }
-        let by_sum = ToEach(Label(next)).log_predictive(&mixture, belief.evidence()).unwrap();
-        let prequential = guard.log_predictive(&families, &Label(next)).unwrap();
+        let by_sum = ToEach(Labelled { interest: next }).log_predictive(&mixture, belief.evidence()).unwrap();
+        let prequential = guard.log_predictive(&families, &Labelled { interest: next }).unwrap();
         prop_assert!((by_sum - prequential).abs() < 1e-8);
     }
 
@@ -68,14 +68,14 @@ proptest! {
         let mixture = PriorMixture::new(members, &weights).unwrap();
         let of = |labels: &[u32]| {
             let mut belief = Belief::new(&mixture);
-            labels.iter().for_each(|&label| belief.update(&mixture, &ToEach(Label(label))).unwrap());
+            labels.iter().for_each(|&label| belief.update(&mixture, &ToEach(Labelled { interest: label })).unwrap());
             belief
         };
         let mut all = of(&[other.clone(), kept.clone()].concat());
         let mut merged = of(&other);
         merged.merge(&of(&kept)).unwrap();
         prop_assert_eq!(&merged, &all);
-        other.iter().for_each(|&label| all.retract(&mixture, &ToEach(Label(label))).unwrap());
+        other.iter().for_each(|&label| all.retract(&mixture, &ToEach(Labelled { interest: label })).unwrap());
         prop_assert_eq!(&all, &of(&kept));
         let json = serde_json::to_string(&all).unwrap();
         prop_assert_eq!(serde_json::from_str::<Belief<PriorMixture<Dirichlet>>>(&json).unwrap(), all);
@@ -214,9 +214,12 @@ fn senseless_guards_are_typed_errors_and_change_nothing() {
 
     let mut guard = Guarded::new(&[&a, &b], &[1.0, 1.0]).unwrap();
     let before = guard.clone();
-    assert_eq!(guard.update(&[&b, &a], &Label(0)), Err(foreign));
-    assert!(matches!(guard.update(&[&a], &Label(0)), Err(PosteriorError::Length { .. })));
-    assert!(guard.update(&[&a, &b], &Label(2)).is_err());
+    assert_eq!(guard.update(&[&b, &a], &Labelled { interest: 0 }), Err(foreign));
+    assert!(matches!(
+        guard.update(&[&a], &Labelled { interest: 0 }),
+        Err(PosteriorError::Length { .. })
+    ));
+    assert!(guard.update(&[&a, &b], &Labelled { interest: 2 }).is_err());
     for bad in [&[1.0][..], &[0.0, 0.0], &[-1.0, 2.0], &[f64::NAN, 1.0], &[f64::INFINITY, 1.0]] {
         assert!(guard.absorb(&[&a, &b], &LabelLikelihood(bad)).is_err());
     }
@@ -224,8 +227,8 @@ fn senseless_guards_are_typed_errors_and_change_nothing() {
     assert_eq!(guard, before);
     let mixture = PriorMixture::new(vec![a.clone(), b.clone()], &[1.0, 1.0]).unwrap();
     let other = PriorMixture::new(vec![a.clone(), b], &[1.0, 2.0]).unwrap();
-    assert!(Belief::new(&mixture).update(&other, &ToEach(Label(0))).is_err());
-    assert!(Exact::<Dirichlet>::statistic(&Label(7), &a).is_err());
+    assert!(Belief::new(&mixture).update(&other, &ToEach(Labelled { interest: 0 })).is_err());
+    assert!(Exact::<Dirichlet>::statistic(&Labelled { interest: 7 }, &a).is_err());
 
     let json = serde_json::to_string(&guard).unwrap();
     assert!(serde_json::from_str::<Guarded<Finite>>(&json).is_err());

@@ -5,7 +5,7 @@
 use ndarray::{Array2, ArrayView2};
 use proclivity_posterior::{
     Approximate, AssumedDensity, Belief, Dirichlet, Family, HalfLife, HalfLifeConfig,
-    InterestLikelihood, Label, LabelLikelihood, LanguagePrior, LanguagePriorConfig,
+    InterestLikelihood, LabelLikelihood, Labelled, LanguagePrior, LanguagePriorConfig,
     PopulationConfig, PosteriorError, Predictable, TimedEvent, exact_shares, fit_half_life,
     fit_population,
 };
@@ -51,13 +51,13 @@ proptest! {
         let mut belief = Belief::new(&family);
         let mut by_chain = 0.0;
         for &label in &labels {
-            by_chain += Label(label).log_predictive(&family, belief.evidence()).unwrap();
-            belief.update(&family, &Label(label)).unwrap();
+            by_chain += Labelled { interest: label }.log_predictive(&family, belief.evidence()).unwrap();
+            belief.update(&family, &Labelled { interest: label }).unwrap();
         }
         prop_assert!((belief.log_evidence(&family).unwrap() - by_chain).abs() < 1e-9);
         let before = belief.clone();
-        other.iter().for_each(|&label| belief.update(&family, &Label(label)).unwrap());
-        other.iter().rev().for_each(|&label| belief.retract(&family, &Label(label)).unwrap());
+        other.iter().for_each(|&label| belief.update(&family, &Labelled { interest: label }).unwrap());
+        other.iter().rev().for_each(|&label| belief.retract(&family, &Labelled { interest: label }).unwrap());
         prop_assert_eq!(&belief, &before);
         for (label, count) in belief.evidence().counts().iter().enumerate() {
             let seen = labels.iter().filter(|&&seen| seen as usize == label).count();
@@ -77,10 +77,10 @@ proptest! {
             sure[label as usize] = 0.3;
             let event = LabelLikelihood(&sure);
             let log_prob = event.log_predictive(&family, soft.evidence()).unwrap();
-            let of_label = Label(label).log_predictive(&family, hard.evidence()).unwrap();
+            let of_label = Labelled { interest: label }.log_predictive(&family, hard.evidence()).unwrap();
             prop_assert!((log_prob - of_label - 0.3_f64.ln()).abs() < 1e-9);
             soft.absorb(&family, &event).unwrap();
-            hard.update(&family, &Label(label)).unwrap();
+            hard.update(&family, &Labelled { interest: label }).unwrap();
         }
         prop_assert_eq!(soft.evidence(), hard.evidence());
     }
@@ -343,8 +343,8 @@ fn senseless_input_is_a_typed_error() {
     assert!(fit_half_life(&[(&population, &[impossible])], &config).is_err());
 
     let mut belief = Belief::new(&population);
-    assert!(belief.update(&population, &Label(2)).is_err());
-    assert!(belief.retract(&population, &Label(0)).is_err(), "it was never seen");
+    assert!(belief.update(&population, &Labelled { interest: 2 }).is_err());
+    assert!(belief.retract(&population, &Labelled { interest: 0 }).is_err(), "it was never seen");
     assert_eq!(belief, Belief::new(&population));
     assert!(LabelLikelihood(&[0.0, 0.0]).site(&population, &population.nothing()).is_err());
     let json = serde_json::to_string(&belief).unwrap();

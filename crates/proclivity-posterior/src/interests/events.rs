@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{rates::RatesEvidence, steps};
-use crate::{Approximate, Exact, InterestModel, PosteriorError, Rates};
+use crate::{Approximate, Exact, Family, InterestModel, PosteriorError, Predictable, Rates};
 
 /// A choice whose interest is known: one to its count, and exposure to all alike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -106,5 +106,19 @@ impl Approximate<InterestModel> for Chosen {
         let labels = steps::apportion(&labels, weight);
         let labels = labels.ok_or(PosteriorError::ImpossibleItem { item: self.item })?;
         Ok(RatesEvidence::choice(labels, weight))
+    }
+}
+
+impl Predictable<InterestModel> for Chosen {
+    /// The probability of the item to the power of the event's weight.
+    fn log_predictive(
+        &self,
+        family: &InterestModel,
+        evidence: &RatesEvidence,
+    ) -> Result<f64, PosteriorError> {
+        let phi = family.likelihood().item(self.item)?;
+        let shares = family.posterior(evidence)?.shares();
+        let prob: f64 = phi.iter().zip(&shares).map(|(phi, share)| phi * share).sum();
+        Ok(if self.weight == 0.0 { 0.0 } else { self.weight * prob.ln() })
     }
 }

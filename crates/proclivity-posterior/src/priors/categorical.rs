@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::error::{in_range, same_length};
 use crate::guard::Predictable;
 use crate::{
-    Approximate, Conjugate, Dirichlet, Exact, Family, Fingerprint, PosteriorError, Statistic, fixed,
+    Approximate, Conjugate, Dirichlet, Exact, Family, Fingerprint, Labelled, PosteriorError,
+    Statistic, fixed,
 };
 
 /// How often each label was seen, in fixed point.
@@ -75,35 +76,29 @@ impl Conjugate for Dirichlet {
     }
 }
 
-/// An event whose label is known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Label(pub u32);
-
-impl Label {
-    fn index(self, labels: usize) -> Result<usize, PosteriorError> {
-        let index = self.0 as usize;
-        in_range("label", f64::from(self.0), index < labels, "a label, from 0")?;
-        Ok(index)
-    }
+fn index(event: Labelled, labels: usize) -> Result<usize, PosteriorError> {
+    let index = event.interest as usize;
+    in_range("label", f64::from(event.interest), index < labels, "a label, from 0")?;
+    Ok(index)
 }
 
-impl Exact<Dirichlet> for Label {
+impl Exact<Dirichlet> for Labelled {
     fn statistic(&self, family: &Dirichlet) -> Result<LabelCounts, PosteriorError> {
         let mut counts = family.nothing();
-        let index = self.index(counts.0.len())?;
+        let index = index(*self, counts.0.len())?;
         counts.0[index] = fixed::to_steps("count", 1.0)?;
         Ok(counts)
     }
 }
 
-impl Predictable<Dirichlet> for Label {
+impl Predictable<Dirichlet> for Labelled {
     fn log_predictive(
         &self,
         family: &Dirichlet,
         evidence: &LabelCounts,
     ) -> Result<f64, PosteriorError> {
         let posterior = family.posterior(evidence)?;
-        let index = self.index(posterior.concentration().len())?;
+        let index = index(*self, posterior.concentration().len())?;
         Ok((posterior.concentration()[index] / posterior.strength()).ln())
     }
 }
@@ -112,7 +107,7 @@ impl Predictable<Dirichlet> for Label {
 ///
 /// # Approximation
 /// The site is the expected label: a mixture of Dirichlets is replaced by one with its expected
-/// counts, whose variance is a little too small. [`exact_shares`](crate::exact_shares) is the
+/// counts, whose intervals are too narrow: see `docs/interests.md`. [`exact_shares`](crate::exact_shares) is the
 /// reference.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LabelLikelihood<'a>(pub &'a [f64]);

@@ -5,7 +5,7 @@ mod half_life;
 mod language;
 mod population;
 
-pub use categorical::{Label, LabelCounts, LabelLikelihood};
+pub use categorical::{LabelCounts, LabelLikelihood};
 pub use half_life::{HalfLifeConfig, HalfLifeFit, TimedEvent, fit_half_life};
 pub use language::{LanguagePrior, LanguagePriorConfig, LanguagePriorFit};
 pub use population::{PopulationConfig, fit_population};

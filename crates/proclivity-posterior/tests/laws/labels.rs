@@ -1,6 +1,6 @@
 //! The laws of labels and their guard.
 
-use proclivity_posterior::{Belief, Dirichlet, Label, PriorMixture, ToEach};
+use proclivity_posterior::{Belief, Dirichlet, Labelled, PriorMixture, ToEach};
 use proptest::prelude::*;
 
 use crate::suite::{Bits, Claims, Within, exact_laws, largest_difference, shuffle};
@@ -24,7 +24,7 @@ proptest! {
     ) {
         let families: Vec<Dirichlet> =
             priors.iter().map(|prior| Dirichlet::new(prior.clone()).unwrap()).collect();
-        let events: Vec<Label> = labels.iter().copied().map(Label).collect();
+        let events: Vec<Labelled> = labels.iter().copied().map(|interest| Labelled { interest }).collect();
         exact_laws(
             &LABELS,
             &families[0],
@@ -49,8 +49,8 @@ proptest! {
         let turned_guard = PriorMixture::new(priors.iter().map(turned).collect(), &weights).unwrap();
         let (mut belief, mut turned) = (Belief::new(&guard), Belief::new(&turned_guard));
         for &label in &labels {
-            belief.update(&guard, &ToEach(Label(label))).unwrap();
-            turned.update(&turned_guard, &ToEach(Label((label + 1) % 3))).unwrap();
+            belief.update(&guard, &ToEach(Labelled { interest: label })).unwrap();
+            turned.update(&turned_guard, &ToEach(Labelled { interest: (label + 1) % 3 })).unwrap();
         }
         let (counts, turned_counts) = (belief.evidence().counts(), turned.evidence().counts());
         prop_assert_eq!(vec![counts[2], counts[0], counts[1]], turned_counts);
