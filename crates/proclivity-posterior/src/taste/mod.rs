@@ -2,6 +2,7 @@
 
 mod choice;
 mod cholesky;
+mod kept_directions;
 mod laplace;
 mod low_rank;
 mod low_rank_posterior;
