@@ -13,8 +13,7 @@ use rand_chacha::ChaCha8Rng;
 fn choices(dim: usize, size: usize) -> Vec<Choice> {
     let mut rng = ChaCha8Rng::seed_from_u64(1);
     let mut choice = || {
-        let mut features =
-            Array2::from_shape_simple_fn((size, dim), || rng.random::<f32>() - 0.5);
+        let mut features = Array2::from_shape_simple_fn((size, dim), || rng.random::<f32>() - 0.5);
         for mut row in features.outer_iter_mut() {
             row /= row.dot(&row).sqrt();
         }
@@ -42,7 +41,8 @@ fn taste(criterion: &mut Criterion) {
     let mut belief = Belief::new(&family);
     let features = [0.1; 32];
     criterion.bench_function("one rating into regression/d=32", |bencher| {
-        bencher.iter(|| belief.update(&family, &Rated { features: black_box(&features), value: 1.0 }));
+        bencher
+            .iter(|| belief.update(&family, &Rated { features: black_box(&features), value: 1.0 }));
     });
 }
 

@@ -24,7 +24,7 @@ use crate::error::{in_range, same_length};
 /// what the directions left out have on average, and of the rest its diagonal: the precision of each
 /// weight given all others stays exact. For unit embeddings of 64 dimensions, after 60 choices out of
 /// 32, means of items are off from those of the full covariance by .07 of their standard deviations at
-/// rank 0 to 2, .06 at 8, .04 at 32; standard deviations by 1 %:
+/// rank 0 to 2, .06 at 8, .03 at 32; standard deviations by 1 %:
 /// `low_rank_keeps_its_memory_and_its_distance_from_the_full_covariance` in `tests/taste.rs`. Where
 /// embeddings differ in few directions, rank does more.
 #[derive(Debug, Clone, PartialEq)]
