@@ -1,14 +1,12 @@
 //! Normal beliefs about many weights in little memory: a precision that is diagonal plus low rank.
 
-use std::iter::Sum;
-use std::ops::{AddAssign, Mul};
-
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
-use ndarray::{Array2, ArrayView1, ArrayView2, Axis, s};
+use ndarray::{Array2, ArrayView1, ArrayView2, s};
 use serde::{Deserialize, Serialize};
 
 use super::cholesky::Cholesky;
+use super::kept_directions::{dot, kept_directions};
 use super::subspace::Utilities;
 use super::{Choice, ChoiceSet, LowRankPosterior};
 use crate::PosteriorError;
@@ -26,7 +24,7 @@ use crate::error::{in_range, same_length};
 /// what the directions left out have on average, and of the rest its diagonal: the precision of each
 /// weight given all others stays exact. For unit embeddings of 64 dimensions, after 60 choices out of
 /// 32, means of items are off from those of the full covariance by .07 of their standard deviations at
-/// rank 0 to 2, .06 at 8, .04 at 32; standard deviations by 1 %:
+/// rank 0 to 2, .06 at 8, .03 at 32; standard deviations by 1 %:
 /// `low_rank_keeps_its_memory_and_its_distance_from_the_full_covariance` in `tests/taste.rs`. Where
 /// embeddings differ in few directions, rank does more.
 #[derive(Debug, Clone, PartialEq)]
@@ -265,81 +263,6 @@ fn grown_tile<const WIDTH: usize>(
 /// As many numbers as are summed at once, in registers.
 const TILE: usize = 16;
 
-/// Orthonormal directions of [U, L] that hold most of its Gram matrix, as weights of the basis.
-///
-/// Of each, what the directions that are left out have on average is taken off, as in probabilistic
-/// principal components: that much is in the diagonal. Any orthonormal directions Q leave a precision that is positive definite, since A·Q·Qᵀ·Aᵀ is at
-/// most A·Aᵀ: a few steps of block power iteration suffice.
-///
-/// # Shapes
-/// `gram`: `[rank + choices, rank + choices]`; result: `[rank, rank + choices]`
-fn kept_directions(gram: &Array2<f64>, rank: usize, p: &[f64], dim: usize) -> Array2<f64> {
-    let rows = gram.nrows();
-    let root: Vec<f64> = p.iter().map(|p| p.sqrt()).collect();
-    let center = |row: ArrayView1<'_, f64>| -> f64 {
-        row.iter().skip(rank).zip(p).map(|(g, p)| g * p).sum()
-    };
-    // The Gram matrix of [U, L]: L is the choices' part of the basis times R = diag √p − p·√pᵀ.
-    let centers: Vec<f64> = gram.outer_iter().map(center).collect();
-    let overall = center(ArrayView1::from(&centers));
-    let (ones, zeros) = (std::iter::repeat_n(1.0, rank), std::iter::repeat_n(0.0, rank));
-    let scales: Vec<f64> = ones.chain(root.iter().copied()).collect();
-    let is_choice: Vec<f64> = zeros.chain(p.iter().map(|_| 1.0)).collect();
-    let mut own = gram.clone();
-    for (i, mut row) in own.outer_iter_mut().enumerate() {
-        let (scale, center) = (scales[i], centers[i]);
-        let (choice, offset) = (is_choice[i], overall * is_choice[i] - center);
-        for (j, value) in row.iter_mut().enumerate() {
-            *value = scale * scales[j] * (*value - choice * centers[j] + is_choice[j] * offset);
-        }
-    }
-    // Starts from the columns with most of it.
-    let mut order: Vec<usize> = (0..rows).collect();
-    order.sort_by(|&a, &b| own[[b, b]].total_cmp(&own[[a, a]]).then(a.cmp(&b)));
-    let mut directions = own.select(Axis(0), &order[..rank]);
-    orthonormalise(&mut directions);
-    for _ in 1..POWER_STEPS {
-        directions = directions.dot(&own);
-        orthonormalise(&mut directions);
-    }
-    let held: Vec<f64> = (&directions.dot(&own) * &directions).sum_axis(Axis(1)).to_vec();
-    let left_out = own.diag().sum() - held.iter().sum::<f64>();
-    let left_out = left_out.max(0.0) / (dim - rank).max(1) as f64;
-    // In weights of the basis, R·v, each shortened.
-    for (mut row, held) in directions.outer_iter_mut().zip(held) {
-        let kept = if held > left_out { (1.0 - left_out / held).sqrt() } else { 0.0 };
-        let total: f64 = row.iter().skip(rank).zip(&root).map(|(v, root)| v * root).sum();
-        for ((v, root), p) in row.iter_mut().skip(rank).zip(&root).zip(p) {
-            *v = root * *v - p * total;
-        }
-        row *= kept;
-    }
-    directions
-}
-
-/// Steps of block power iteration for each choice.
-const POWER_STEPS: usize = 2;
-
-/// Gram–Schmidt, twice for each row; rows that are sums of others become 0.
-fn orthonormalise(rows: &mut Array2<f64>) {
-    let width = rows.ncols();
-    let Some(rows) = rows.as_slice_mut() else { return };
-    for at in 0..rows.len() / width {
-        let (before, from) = rows.split_at_mut(at * width);
-        let row = &mut from[..width];
-        let length = dot(row, row).sqrt();
-        for _ in 0..2 {
-            for other in before.chunks_exact(width) {
-                let along = dot(other, row);
-                row.iter_mut().zip(other).for_each(|(v, other)| *v -= along * other);
-            }
-        }
-        let left = dot(row, row).sqrt();
-        let scale = if left > 1e-9 * length { 1.0 / left } else { 0.0 };
-        row.iter_mut().for_each(|v| *v *= scale);
-    }
-}
-
 /// basisᵀ · weights, a column for each list of weights.
 fn combine(basis: &[f32], dim: usize, weights: &[f64], into: &mut [f32]) {
     let rows = basis.len() / dim;
@@ -348,20 +271,6 @@ fn combine(basis: &[f32], dim: usize, weights: &[f64], into: &mut [f32]) {
     let weights = MatRef::from_column_major_slice(&weights, rows, lists);
     let into = MatMut::from_column_major_slice_mut(into, dim, lists);
     matmul(into, Accum::Replace, basis, weights, 1.0, Par::Seq);
-}
-
-/// In eight sums, which the compiler keeps in registers.
-fn dot<T: Copy + Default + AddAssign + Mul<Output = T> + Sum>(a: &[T], b: &[T]) -> T {
-    let mut sums = [T::default(); 8];
-    let (a_parts, b_parts) = (a.chunks_exact(8), b.chunks_exact(8));
-    let rest = a_parts.remainder().iter().zip(b_parts.remainder()).map(|(&a, &b)| a * b);
-    let rest: T = rest.sum();
-    for (a, b) in a_parts.zip(b_parts) {
-        for ((sum, &a), &b) in sums.iter_mut().zip(a).zip(b) {
-            *sum += a * b;
-        }
-    }
-    [rest, sums.into_iter().sum()].into_iter().sum()
 }
 
 /// The version of what is written. Add one when a field changes.

@@ -3,6 +3,7 @@
 mod choice;
 mod cholesky;
 mod domains;
+mod kept_directions;
 mod laplace;
 mod low_rank;
 mod low_rank_posterior;
