@@ -47,10 +47,9 @@ fn one(x: f32) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use statrs_free_erf as erf;
 
     /// erf by its Taylor series in f64, for |x| up to 6.
-    fn statrs_free_erf(x: f64) -> f64 {
+    fn erf(x: f64) -> f64 {
         let (mut term, mut sum) = (x, x);
         for n in 1..400 {
             term *= -x * x / f64::from(n);
@@ -71,7 +70,8 @@ mod tests {
         }
         let mut far = [-1e30_f32, -100.0, 0.0, 100.0, 1e30, f32::NAN];
         gelu(&mut far);
-        assert!(far[..2].iter().all(|x| x.abs() < 1e-30));
+        // What is left of −100 · Φ(−100) is below the smallest normal number.
+        assert!(far[..2].iter().all(|value| value.abs() < 1e-37), "{far:?}");
         assert_eq!(far[2..5], [0.0, 100.0, 1e30]);
         assert!(far[5].is_nan());
     }

@@ -1,14 +1,13 @@
-//! The table family × law × tolerance of the README, each cell run by proptest or marked "not claimed".
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+//! What a family may promise of a law, and how it is held to it.
 
-use proclivity_posterior::{Approximate, Belief, Exact, Family, Finite, LogLikelihood, Sites};
+use proclivity_posterior::{Approximate, Belief, Exact, Family, Sites};
 use proptest::prelude::*;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// What a family promises of a law.
 #[derive(Clone, Copy, Debug)]
-enum Claim {
+pub(crate) enum Claim {
     /// Equal to the last bit.
     Bits,
     /// Posteriors differ by at most this.
@@ -17,10 +16,10 @@ enum Claim {
     NotClaimed,
 }
 
-use Claim::{Bits, NotClaimed, Within};
+pub(crate) use Claim::{Bits, NotClaimed, Within};
 
 impl Claim {
-    fn cell(self) -> String {
+    pub(crate) fn cell(self) -> String {
         match self {
             Bits => "bit for bit".to_owned(),
             Within(tolerance) => format!("{tolerance:.0e}"),
@@ -29,7 +28,7 @@ impl Claim {
     }
 
     /// Holds two beliefs to the claim.
-    fn check<B: PartialEq + std::fmt::Debug>(
+    pub(crate) fn check<B: PartialEq + std::fmt::Debug>(
         self,
         law: &str,
         got: &B,
@@ -50,39 +49,24 @@ impl Claim {
 
 /// A row of the table. Laws that concern items or embeddings are run by the family's own tests,
 /// which are named.
-struct Claims {
-    family: &'static str,
-    stream_is_batch: Claim,
-    any_order: Claim,
-    any_merge: Claim,
-    retract: Claim,
-    no_evidence: Claim,
-    forget: Claim,
+pub(crate) struct Claims {
+    pub(crate) family: &'static str,
+    pub(crate) stream_is_batch: Claim,
+    pub(crate) any_order: Claim,
+    pub(crate) any_merge: Claim,
+    pub(crate) retract: Claim,
+    pub(crate) no_evidence: Claim,
+    pub(crate) forget: Claim,
     /// Embeddings times s at temperature over s.
-    scaling: Claim,
-    permuting: Claim,
+    pub(crate) scaling: Claim,
+    pub(crate) permuting: Claim,
 }
-
-/// What the README's table says.
-const TABLE: &[&Claims] = &[&FINITE];
-
-const FINITE: Claims = Claims {
-    family: "hypotheses (`Finite`)",
-    stream_is_batch: Bits,
-    any_order: Bits,
-    any_merge: Bits,
-    retract: Bits,
-    no_evidence: Bits,
-    forget: Bits,
-    scaling: NotClaimed,
-    permuting: Within(1e-12),
-};
 
 /// Runs the laws of evidence that is exact.
 ///
 /// `distance` is between posteriors, `from_prior` is how far a posterior is from the prior.
 /// `shuffle` orders the events anew and says how to cut them into parts.
-fn exact_laws<F: Family, E: Exact<F>>(
+pub(crate) fn exact_laws<F: Family, E: Exact<F>>(
     claims: &Claims,
     family: &F,
     events: &[E],
@@ -151,8 +135,10 @@ fn exact_laws<F: Family, E: Exact<F>>(
 }
 
 /// Runs the laws of evidence that is approximate: taking back is by replay.
-#[expect(dead_code, reason = "families with approximate evidence follow")]
-fn approximate_laws<F: Family, E: Approximate<F> + Clone + PartialEq + std::fmt::Debug>(
+pub(crate) fn approximate_laws<
+    F: Family,
+    E: Approximate<F> + Clone + PartialEq + std::fmt::Debug,
+>(
     claims: &Claims,
     family: &F,
     events: &[E],
@@ -198,80 +184,11 @@ fn round_trip<S: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(
     Ok(())
 }
 
-fn largest_difference(a: &[f64], b: &[f64]) -> f64 {
+pub(crate) fn largest_difference(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
 }
 
 /// How a test orders and cuts its events.
-fn shuffle() -> impl Strategy<Value = Vec<u32>> {
+pub(crate) fn shuffle() -> impl Strategy<Value = Vec<u32>> {
     prop::collection::vec(any::<u32>(), 4..20)
-}
-
-proptest! {
-    #[test]
-    fn finite(
-        weights in prop::collection::vec(0.01_f64..1.0, 3),
-        events in prop::collection::vec(prop::collection::vec(-9.0_f64..1.0, 3), 0..12),
-        shuffle in shuffle(),
-    ) {
-        let family = Finite::new(&weights).unwrap();
-        let total: f64 = weights.iter().sum();
-        let prior: Vec<f64> = weights.iter().map(|weight| weight / total).collect();
-        let likelihoods: Vec<LogLikelihood<'_>> = events.iter().map(|e| LogLikelihood(e)).collect();
-        exact_laws(
-            &FINITE,
-            &family,
-            &likelihoods,
-            &shuffle,
-            |a, b| largest_difference(&a.probs(), &b.probs()),
-            |posterior| largest_difference(&posterior.probs(), &prior),
-        )?;
-        // Permuting hypotheses permutes the posterior.
-        let turned = |values: &[f64]| [values[2], values[0], values[1]].to_vec();
-        let turned_family = Finite::new(&turned(&weights)).unwrap();
-        let (mut belief, mut turned_belief) = (Belief::new(&family), Belief::new(&turned_family));
-        for event in &events {
-            belief.update(&family, &LogLikelihood(event)).unwrap();
-            turned_belief.update(&turned_family, &LogLikelihood(&turned(event))).unwrap();
-        }
-        let probs = belief.posterior(&family).unwrap().probs();
-        let turned_probs = turned_belief.posterior(&turned_family).unwrap().probs();
-        let distance = largest_difference(&turned_probs, &turned(&probs));
-        FINITE.permuting.check("permuting", &distance, &0.0, |a, b| (a - b).abs())?;
-    }
-}
-
-/// The README quotes this table; run with `UPDATE=1` to write it anew.
-#[test]
-fn the_readme_has_the_table() {
-    let mut table = String::from(
-        "| family | stream = batch | any order | any split, any tree | retract = never seen | \
-         no evidence = prior | forgetting forever = prior | scaling embeddings against temperature | \
-         permuting items |\n|---|---|---|---|---|---|---|---|---|\n",
-    );
-    for claims in TABLE {
-        let cells = [
-            claims.stream_is_batch,
-            claims.any_order,
-            claims.any_merge,
-            claims.retract,
-            claims.no_evidence,
-            claims.forget,
-            claims.scaling,
-            claims.permuting,
-        ];
-        let cells: Vec<String> = cells.into_iter().map(Claim::cell).collect();
-        table += &format!("| {} | {} |\n", claims.family, cells.join(" | "));
-    }
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
-    let readme = std::fs::read_to_string(path).unwrap();
-    let (start, end) = ("<!-- laws -->\n", "<!-- end of laws -->");
-    let from = readme.find(start).expect("the README has a table of laws") + start.len();
-    let to = readme.find(end).unwrap();
-    if std::env::var_os("UPDATE").is_some() {
-        let updated = format!("{}{table}{}", &readme[..from], &readme[to..]);
-        std::fs::write(path, updated).unwrap();
-    } else {
-        assert_eq!(&readme[from..to], table, "run this test with UPDATE=1");
-    }
 }

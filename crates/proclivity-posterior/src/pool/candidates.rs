@@ -1,0 +1,238 @@
+//! What a splice reads of one user: the pool's scores and the members' probabilities of what the
+//! user hasn't had, parted into head and tail.
+
+use ndarray::ArrayView2;
+
+use crate::error::{known_items, same_length};
+use crate::log_sum_exp::log_sum_exp;
+use crate::{PosteriorError, SpliceConfig};
+
+/// One user's candidates: every item of the catalog but the excluded ones.
+///
+/// # Shapes
+/// `scores`: `[items]`, `member_log_probs`: `[members, items]`
+#[derive(Debug, Clone, Copy)]
+pub struct Candidates<'a> {
+    /// The pool's score of each item; only its order and differences matter.
+    pub scores: &'a [f64],
+    /// Each member's log-probability of each item; −∞ is allowed, and each member is normalised
+    /// over the candidates here.
+    pub member_log_probs: ArrayView2<'a, f64>,
+    /// Items that can't come next, such as those of the history, in any order.
+    pub excluded: &'a [u32],
+    /// How many events the user's history has.
+    pub history_len: usize,
+}
+
+/// Candidates parted into the pool's head and the rest.
+pub(crate) struct Parted {
+    /// Items of the head by falling score.
+    pub(crate) head: Vec<u32>,
+    /// Their scores, less the highest.
+    pub(crate) head_scores: Vec<f64>,
+    pub(crate) tail: Vec<u32>,
+    /// Each member's probability of the head, uniform last.
+    pub(crate) head_mass: Vec<f64>,
+    /// log of each member's total over all candidates, and over the tail; uniform last.
+    pub(crate) log_total: Vec<f64>,
+    pub(crate) log_tail: Vec<f64>,
+    /// log(1 + history length), and score margins.
+    margins: [f64; 4],
+}
+
+/// Features of the probability of the head that aren't a member's: the intercept, the mixture's
+/// log-odds, log(1 + history length), and three margins.
+const COMMON_FEATURES: usize = 6;
+
+/// How many features the probability of the head has with so many members and uniform.
+pub(crate) fn feature_count(members: usize) -> usize {
+    COMMON_FEATURES + members - 1
+}
+
+/// How far a log-odds is believed.
+const LOG_ODDS_BOUND: f64 = 30.0;
+/// The rank beside the second and the last whose margin is a feature.
+const MARGIN_RANK: usize = 10;
+
+impl Candidates<'_> {
+    /// The head has the candidates that fewer than `head` others outscore, so that ties aren't
+    /// broken: it can be larger.
+    pub(crate) fn part(&self, head: usize) -> Result<Parted, PosteriorError> {
+        let items = self.scores.len();
+        same_length("items of the members", items, self.member_log_probs.ncols())?;
+        known_items(self.excluded, items)?;
+        let mut is_candidate = vec![true; items];
+        self.excluded.iter().for_each(|&item| is_candidate[item as usize] = false);
+        let candidates: Vec<u32> =
+            (0..items as u32).filter(|&item| is_candidate[item as usize]).collect();
+        if candidates.is_empty() {
+            return Err(PosteriorError::Empty { what: "candidates" });
+        }
+        let score = |item: u32| self.scores[item as usize];
+        if let Some(&item) = candidates.iter().find(|&&item| !score(item).is_finite()) {
+            let (column, value) = (item as usize, score(item));
+            return Err(PosteriorError::NotFinite { what: "scores", row: 0, column, value });
+        }
+        let threshold = if candidates.len() <= head {
+            f64::NEG_INFINITY
+        } else {
+            let mut scores: Vec<f64> = candidates.iter().map(|&item| score(item)).collect();
+            *scores.select_nth_unstable_by(head - 1, |a, b| b.total_cmp(a)).1
+        };
+        let (mut head, tail): (Vec<u32>, Vec<u32>) =
+            candidates.into_iter().partition(|&item| score(item) >= threshold);
+        head.sort_by(|&a, &b| score(b).total_cmp(&score(a)));
+        let highest = score(head[0]);
+        let head_scores: Vec<f64> = head.iter().map(|&item| score(item) - highest).collect();
+
+        let (mut head_mass, mut log_total, mut log_tail) = (Vec::new(), Vec::new(), Vec::new());
+        for (row, log_probs) in self.member_log_probs.rows().into_iter().enumerate() {
+            let wrong = |&&item: &&u32| {
+                let log_prob = log_probs[item as usize];
+                log_prob.is_nan() || log_prob == f64::INFINITY
+            };
+            if let Some(&item) = head.iter().chain(&tail).find(wrong) {
+                let (what, column) = ("member log-probabilities", item as usize);
+                let value = log_probs[column];
+                return Err(PosteriorError::NotFinite { what, row, column, value });
+            }
+            let of = |items: &[u32]| {
+                log_sum_exp(&items.iter().map(|&item| log_probs[item as usize]).collect::<Vec<_>>())
+            };
+            let (in_head, in_tail) = (of(&head), of(&tail));
+            let total = log_sum_exp(&[in_head, in_tail]);
+            let silent = total == f64::NEG_INFINITY;
+            head_mass.push(if silent { 0.0 } else { (in_head - total).exp() });
+            log_total.push(total);
+            log_tail.push(in_tail);
+        }
+        head_mass.push(head.len() as f64 / (head.len() + tail.len()) as f64);
+        log_total.push(((head.len() + tail.len()) as f64).ln());
+        log_tail.push((tail.len() as f64).ln());
+        let margins = [
+            ((1 + self.history_len) as f64).ln(),
+            margin(&head_scores, 2),
+            margin(&head_scores, MARGIN_RANK),
+            margin(&head_scores, usize::MAX),
+        ];
+        Ok(Parted { head, head_scores, tail, head_mass, log_total, log_tail, margins })
+    }
+}
+
+impl Parted {
+    /// What the probability of the head is logistic in: 1, log(1 + history length), by how much the
+    /// first score exceeds the second, the tenth and the last of the head, and the log-odds of the
+    /// head under a mixture of the members and under each member.
+    pub(crate) fn features(&self, mixture: &[f64]) -> Vec<f64> {
+        features(&self.head_mass, self.margins, mixture)
+    }
+}
+
+/// By how much the first score exceeds the one of a rank, or the last.
+fn margin(head_scores: &[f64], rank: usize) -> f64 {
+    -head_scores[rank.min(head_scores.len()) - 1]
+}
+
+/// The margin that sharpens a head: over the tenth.
+pub(crate) fn sharpness(head_scores: &[f64]) -> f64 {
+    margin(head_scores, MARGIN_RANK)
+}
+
+fn features(head_mass: &[f64], margins: [f64; 4], mixture: &[f64]) -> Vec<f64> {
+    let log_odds =
+        |mass: f64| (mass.ln() - (1.0 - mass).ln()).clamp(-LOG_ODDS_BOUND, LOG_ODDS_BOUND);
+    let mixed: f64 = mixture.iter().zip(head_mass).map(|(weight, mass)| weight * mass).sum();
+    let mut features = vec![1.0];
+    features.extend(margins);
+    features.push(log_odds(mixed.min(1.0)));
+    features.extend(head_mass[..head_mass.len() - 1].iter().map(|&mass| log_odds(mass.min(1.0))));
+    features
+}
+
+/// ⌊log₂ rank⌋ of each position of a head: a position's rank is 1 + how many score strictly more.
+pub(crate) fn rank_bins(head_scores: &[f64]) -> impl Iterator<Item = usize> + '_ {
+    let mut rank = 1_usize;
+    head_scores.iter().enumerate().map(move |(position, &score)| {
+        if position == 0 || score < head_scores[position - 1] {
+            rank = position + 1;
+        }
+        rank.ilog2() as usize
+    })
+}
+
+/// What a held-out event says about a splice: where its item is, and what surrounds it.
+///
+/// It is small beside the catalog: a head's scores, or a number for each member.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SpliceEvent {
+    pub(crate) head_mass: Vec<f64>,
+    margins: [f64; 4],
+    /// log P of the item by each member, over all candidates; uniform last.
+    pub(crate) log_probs: Vec<f64>,
+    pub(crate) part: Part,
+    pub(crate) head: usize,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Part {
+    /// The head's scores, and the position of the item in it.
+    Head { scores: Vec<f64>, position: usize, has_tail: bool },
+    /// log P of the item by each member, over the tail; uniform last.
+    Tail { log_probs: Vec<f64> },
+}
+
+impl SpliceEvent {
+    /// What is kept of the candidates and of the item that came next.
+    ///
+    /// # Errors
+    /// [`PosteriorError::UnknownItem`] and [`PosteriorError::Length`] when they don't fit,
+    /// [`PosteriorError::NotFinite`] for a score that isn't, [`PosteriorError::Empty`] without
+    /// candidates, [`PosteriorError::OutOfRange`] for a target that is excluded.
+    pub fn new(
+        config: &SpliceConfig,
+        candidates: &Candidates<'_>,
+        target: u32,
+    ) -> Result<Self, PosteriorError> {
+        config.validate()?;
+        known_items(&[target], candidates.scores.len())?;
+        let parted = candidates.part(config.head)?;
+        let in_head = parted.head.iter().position(|&item| item == target);
+        if in_head.is_none() && parted.tail.binary_search(&target).is_err() {
+            let (value, expected) = (f64::from(target), "an item that isn't excluded");
+            return Err(PosteriorError::OutOfRange { name: "target", value, expected });
+        }
+        let column = candidates.member_log_probs.column(target as usize);
+        let over = |totals: &[f64]| {
+            // A member that allows nothing there says nothing.
+            let normalised = |(log_prob, &total): (f64, &f64)| {
+                if total == f64::NEG_INFINITY { total } else { log_prob - total }
+            };
+            column.iter().copied().chain([0.0]).zip(totals).map(normalised).collect::<Vec<_>>()
+        };
+        let part = match in_head {
+            Some(position) => Part::Head {
+                scores: parted.head_scores.clone(),
+                position,
+                has_tail: !parted.tail.is_empty(),
+            },
+            None => Part::Tail { log_probs: over(&parted.log_tail) },
+        };
+        Ok(Self {
+            log_probs: over(&parted.log_total),
+            head_mass: parted.head_mass,
+            margins: parted.margins,
+            part,
+            head: config.head,
+        })
+    }
+
+    /// log P of the item that came next by each member over the candidates, uniform last: rows for
+    /// [`mixture_weights`](crate::mixture_weights).
+    pub fn member_log_probs(&self) -> &[f64] {
+        &self.log_probs
+    }
+
+    pub(crate) fn features(&self, mixture: &[f64]) -> Vec<f64> {
+        features(&self.head_mass, self.margins, mixture)
+    }
+}

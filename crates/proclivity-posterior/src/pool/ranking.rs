@@ -1,0 +1,252 @@
+//! The choice of a pool's weights: by held-out NDCG, over scores that are computed once.
+
+use ndarray::{Array2, ArrayView2, Axis};
+use rand::seq::SliceRandom;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{in_range, known_items, same_length};
+use crate::{LogLinearPool, PosteriorError};
+
+/// What a held-out event says about the weights of a pool: its item's scores by each member, and
+/// those of its rivals.
+///
+/// Only rivals that some member ranks high are kept, and for the others each member's smallest and
+/// largest score. A rank is therefore exact whenever no rival that was left out can reach the item,
+/// and a range otherwise.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RankingCase {
+    target: Vec<f64>,
+    /// `[members, rivals]`
+    rivals: Array2<f64>,
+    left_out: usize,
+    /// Smallest and largest score of each member among those left out.
+    bounds: Vec<(f64, f64)>,
+}
+
+/// Between which ranks an item lies, from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RankRange {
+    /// The rank when no rival that was left out is in front.
+    pub first: usize,
+    /// The rank when all that can be are; the same as `first` when the rank is exact.
+    pub last: usize,
+}
+
+impl RankingCase {
+    /// Keeps the `top` highest candidates of each member, and of the pool `around`.
+    ///
+    /// Candidates are all items but the excluded ones.
+    ///
+    /// # Shapes
+    /// `member_scores`: `[members, items]`
+    ///
+    /// # Errors
+    /// [`PosteriorError::UnknownItem`] outside of the catalog, [`PosteriorError::OutOfRange`] for a
+    /// target that is excluded, [`PosteriorError::NotFinite`] for a candidate's score that is not,
+    /// [`PosteriorError::Length`] for another number of members than the pool's.
+    pub fn new(
+        member_scores: ArrayView2<'_, f64>,
+        excluded: &[u32],
+        target: u32,
+        around: &LogLinearPool,
+        top: usize,
+    ) -> Result<Self, PosteriorError> {
+        let items = member_scores.ncols();
+        known_items(excluded, items)?;
+        known_items(&[target], items)?;
+        let excluded_target = excluded.contains(&target);
+        in_range("target", f64::from(target), !excluded_target, "an item that isn't excluded")?;
+        let mut is_rival = vec![true; items];
+        excluded.iter().chain([&target]).for_each(|&item| is_rival[item as usize] = false);
+        for (row, scores) in member_scores.rows().into_iter().enumerate() {
+            let bad = scores.iter().enumerate().find(|&(item, score)| {
+                (is_rival[item] || item == target as usize) && !score.is_finite()
+            });
+            if let Some((column, &value)) = bad {
+                return Err(PosteriorError::NotFinite {
+                    what: "member scores",
+                    row,
+                    column,
+                    value,
+                });
+            }
+        }
+        let mut pooled = vec![0.0; items];
+        around.scores(member_scores, &mut pooled)?;
+
+        let candidates: Vec<u32> =
+            (0..items as u32).filter(|&item| is_rival[item as usize]).collect();
+        let mut kept = vec![false; items];
+        let mut keep_top = |score: &dyn Fn(u32) -> f64| {
+            let mut order = candidates.clone();
+            let by_score = |a: &u32, b: &u32| score(*b).total_cmp(&score(*a)).then(a.cmp(b));
+            if order.len() > top && top > 0 {
+                order.select_nth_unstable_by(top - 1, by_score);
+            }
+            order.iter().take(top).for_each(|&item| kept[item as usize] = true);
+        };
+        keep_top(&|item| pooled[item as usize]);
+        for scores in member_scores.rows() {
+            keep_top(&|item| scores[item as usize]);
+        }
+        let (kept, left_out): (Vec<usize>, Vec<usize>) =
+            candidates.iter().map(|&item| item as usize).partition(|&item| kept[item]);
+        let bounds = member_scores.rows().into_iter().map(|scores| {
+            let empty = (f64::INFINITY, f64::NEG_INFINITY);
+            left_out
+                .iter()
+                .fold(empty, |(low, high), &item| (low.min(scores[item]), high.max(scores[item])))
+        });
+        Ok(Self {
+            target: member_scores.column(target as usize).to_vec(),
+            rivals: member_scores.select(Axis(1), &kept),
+            left_out: left_out.len(),
+            bounds: bounds.collect(),
+        })
+    }
+
+    /// Where the item stands under a pool with these weights: 1 + the number of candidates with a
+    /// score as high or higher, so that ties count against it.
+    ///
+    /// # Panics
+    /// When there isn't a weight for each member.
+    pub fn rank(&self, weights: &[f64]) -> RankRange {
+        assert_eq!(weights.len(), self.target.len(), "a weight for each member");
+        let mut target = 0.0;
+        let mut bound = 0.0;
+        let mut scores = vec![0.0; self.rivals.ncols()];
+        let members = self.target.iter().zip(&self.bounds).zip(self.rivals.rows());
+        for (&weight, ((score, &(low, high)), rivals)) in weights.iter().zip(members) {
+            target += weight * score;
+            bound += weight * if weight < 0.0 { low } else { high };
+            scores.iter_mut().zip(rivals).for_each(|(sum, score)| *sum += weight * score);
+        }
+        let first = 1 + scores.iter().filter(|&&score| score >= target).count();
+        let exact = self.left_out == 0 || bound < target;
+        RankRange { first, last: if exact { first } else { first + self.left_out } }
+    }
+}
+
+/// How a pool's weights are searched.
+///
+/// | parameter | default | purpose | range |
+/// |---|---|---|---|
+/// | `cutoff` | 10 | length of the list whose NDCG is maximised | from 1 |
+/// | `step` | 0.5 | first step, as a share of a weight, or of a tenth for smaller weights | (0, 1\] |
+/// | `halvings` | 4 | how often the step is halved when no weight improves | from 0 |
+/// | `max_rounds` | 30 | how often all weights are tried at most | from 1 |
+/// | `seed` | 0 | order in which weights are tried | any |
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[expect(missing_docs, reason = "the table documents each")]
+pub struct WeightSearch {
+    pub cutoff: usize,
+    pub step: f64,
+    pub halvings: usize,
+    pub max_rounds: usize,
+    pub seed: u64,
+}
+
+impl Default for WeightSearch {
+    fn default() -> Self {
+        Self { cutoff: 10, step: 0.5, halvings: 4, max_rounds: 30, seed: 0 }
+    }
+}
+
+impl WeightSearch {
+    /// Checks every range of the table.
+    ///
+    /// # Errors
+    /// [`PosteriorError::OutOfRange`] that names the parameter.
+    pub fn validate(&self) -> Result<(), PosteriorError> {
+        in_range("cutoff", self.cutoff as f64, self.cutoff > 0, "a number from 1")?;
+        in_range("step", self.step, self.step > 0.0 && self.step <= 1.0, "in (0, 1]")?;
+        in_range("max_rounds", self.max_rounds as f64, self.max_rounds > 0, "a number from 1")
+    }
+
+    /// The pool with the highest NDCG of held-out events that a search from `start` finds, and that
+    /// NDCG.
+    ///
+    /// The first weight that isn't 0 stays as it is, since ranking knows weights only up to their
+    /// scale. An item whose rank is a range counts at its first rank: at a cutoff well below the
+    /// `top` of the cases the difference is small, and [`RankingCase::rank`] tells how often there
+    /// is any. The result doesn't depend on threads.
+    ///
+    /// # Errors
+    /// [`PosteriorError::Empty`] without cases, [`PosteriorError::Length`] for cases of another
+    /// number of members, those of [`WeightSearch::validate`].
+    pub fn fit(
+        &self,
+        start: &LogLinearPool,
+        cases: &[RankingCase],
+    ) -> Result<(LogLinearPool, f64), PosteriorError> {
+        self.validate()?;
+        if cases.is_empty() {
+            return Err(PosteriorError::Empty { what: "ranking cases" });
+        }
+        for case in cases {
+            same_length("members of a case", start.weights().len(), case.target.len())?;
+        }
+        let fixed = start.weights().iter().position(|&weight| weight != 0.0);
+        let free: Vec<usize> =
+            (0..start.weights().len()).filter(|&member| Some(member) != fixed).collect();
+        let mut weights = start.weights().to_vec();
+        let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
+        let ndcg = coordinate_search(&mut weights, &free, self, &mut rng, |weights| {
+            let gains: Vec<f64> = cases
+                .par_iter()
+                .map(|case| case.rank(weights).first)
+                .map(|rank| if rank > self.cutoff { 0.0 } else { 1.0 / (rank as f64 + 1.0).log2() })
+                .collect();
+            gains.iter().sum::<f64>() / cases.len() as f64
+        });
+        Ok((LogLinearPool::new(weights)?, ndcg))
+    }
+}
+
+/// Climbs an objective by one coordinate at a time, and returns its value.
+///
+/// Each free coordinate, in an order drawn anew each round, tries a step up and a step down and
+/// keeps what is strictly better. When a round brings nothing the step is halved.
+///
+/// # Panics
+/// When a free coordinate is none of the point's.
+pub fn coordinate_search<R: Rng + ?Sized>(
+    point: &mut [f64],
+    free: &[usize],
+    search: &WeightSearch,
+    rng: &mut R,
+    objective: impl Fn(&[f64]) -> f64,
+) -> f64 {
+    const SMALL: f64 = 0.1;
+    let mut best = objective(point);
+    let (mut step, mut halvings) = (search.step, 0);
+    let mut order = free.to_vec();
+    for _ in 0..search.max_rounds {
+        let before = best;
+        order.shuffle(rng);
+        for &coordinate in &order {
+            let value = point[coordinate];
+            for direction in [1.0, -1.0] {
+                point[coordinate] = value + direction * step * value.abs().max(SMALL);
+                let found = objective(point);
+                if found > best {
+                    best = found;
+                    break;
+                }
+                point[coordinate] = value;
+            }
+        }
+        if best <= before {
+            if halvings == search.halvings {
+                break;
+            }
+            step /= 2.0;
+            halvings += 1;
+        }
+    }
+    best
+}
