@@ -99,12 +99,12 @@ pub(crate) fn band_loss(events: &[([f64; BANDS], usize)], weights: &[f64]) -> Qu
             mass.iter().zip(weights).map(|(mass, weight)| mass * weight.exp()).collect();
         let whole: f64 = weighted.iter().sum();
         total.value += whole.ln() - weights[band];
-        for i in 0..BANDS {
-            let share = weighted[i] / whole;
+        for (i, mass) in weighted.iter().enumerate() {
+            let share = mass / whole;
             total.gradient[i] += share - if i == band { 1.0 } else { 0.0 };
             total.hessian[i * BANDS + i] += share;
-            for j in 0..BANDS {
-                total.hessian[i * BANDS + j] -= share * weighted[j] / whole;
+            for (j, other) in weighted.iter().enumerate() {
+                total.hessian[i * BANDS + j] -= share * other / whole;
             }
         }
     })
