@@ -3,11 +3,11 @@
 
 use std::hint::black_box;
 
-use criterion::{Criterion, criterion_group, criterion_main};
+use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use ndarray::Array2;
 use proclivity_posterior::{
-    Dirichlet, InterestBelief, InterestLikelihood, NextStep, NextStepConfig, Predictive,
-    exact_shares,
+    AssumedDensity, Chosen, Dirichlet, InterestLikelihood, InterestModel, NextStep, NextStepConfig,
+    Predictive, exact_shares,
 };
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -20,11 +20,19 @@ fn likelihood(interests: usize, items: usize) -> InterestLikelihood {
 
 fn belief(criterion: &mut Criterion) {
     for interests in [16, 256] {
-        let likelihood = likelihood(interests, 1_000);
         let prior = Dirichlet::new(vec![0.1; interests]).expect("positive concentrations");
+        let model = InterestModel::new(prior, likelihood(interests, 1_000)).expect("one prior");
         criterion.bench_function(&format!("one event into interests/K={interests}"), |bencher| {
-            let mut belief = InterestBelief::new(&prior);
-            bencher.iter(|| belief.observe(&likelihood, black_box(7), 1.0));
+            // Of a belief that has seen events, each time the same: counts may not run over.
+            let mut belief = AssumedDensity::new(&model);
+            for item in 0..1_000 {
+                belief.absorb(&model, &Chosen { item, weight: 10.0 }).expect("possible items");
+            }
+            bencher.iter_batched_ref(
+                || belief.clone(),
+                |belief| belief.absorb(&model, &Chosen { item: black_box(7), weight: 1.0 }),
+                BatchSize::SmallInput,
+            );
         });
     }
     let likelihood = likelihood(10, 1_000);

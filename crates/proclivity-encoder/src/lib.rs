@@ -7,6 +7,7 @@ mod checkpoint;
 mod device;
 mod error;
 mod model;
+mod vectorized;
 
 pub use bert::BertEncoder;
 pub use cache::embed_cached;

@@ -25,6 +25,11 @@ impl<F: Family> AssumedDensity<F> {
         self.filter.evidence()
     }
 
+    /// `Ok` when the belief is this family's.
+    pub(crate) fn is_of(&self, family: &F) -> Result<(), PosteriorError> {
+        self.filter.is_of(family)
+    }
+
     /// One more event. Returns its site, which is what the event moved.
     ///
     /// # Errors
@@ -36,7 +41,7 @@ impl<F: Family> AssumedDensity<F> {
         event: &impl Approximate<F>,
     ) -> Result<F::Statistic, PosteriorError> {
         let site = event.site(family, self.filter.evidence())?;
-        self.filter.update(family, &Statistics(&site))?;
+        self.filter.add_site(family, &site)?;
         Ok(site)
     }
 

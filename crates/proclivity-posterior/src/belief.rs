@@ -105,6 +105,16 @@ impl<F: Family> Belief<F> {
         self.evidence.add(&event.statistic(family)?, weight)
     }
 
+    /// What stands for one more event.
+    pub(crate) fn add_site(
+        &mut self,
+        family: &F,
+        site: &F::Statistic,
+    ) -> Result<(), PosteriorError> {
+        self.is_of(family)?;
+        self.evidence.add(site, 1.0)
+    }
+
     /// Adds the evidence of another belief of the same family, as if its events had been seen here.
     ///
     /// # Errors
@@ -127,11 +137,16 @@ impl<F: Family> Belief<F> {
     /// [`PosteriorError::OutOfRange`] unless `kept` lies in \[0, 1\].
     pub fn forget(&mut self, kept: f64) -> Result<(), PosteriorError> {
         in_range("kept part", kept, (0.0..=1.0).contains(&kept), "in [0, 1]")?;
+        self.keep(kept);
+        Ok(())
+    }
+
+    /// [`forget`](Self::forget), for a part that is known to lie in \[0, 1\].
+    pub(crate) fn keep(&mut self, kept: f64) {
         if kept < 1.0 {
             self.evidence.scale(kept);
             self.unit_weights = false;
         }
-        Ok(())
     }
 
     /// log P(X), in nats.
@@ -151,7 +166,8 @@ impl<F: Family> Belief<F> {
         family.log_evidence(&self.evidence)
     }
 
-    fn is_of(&self, family: &F) -> Result<(), PosteriorError> {
+    /// `Ok` when the belief is this family's.
+    pub(crate) fn is_of(&self, family: &F) -> Result<(), PosteriorError> {
         if self.family == family.fingerprint() {
             Ok(())
         } else {

@@ -43,10 +43,17 @@ impl From<HalfLife> for f64 {
 /// brought to the same time before they are merged.
 ///
 /// Times are numbers in any unit, later ones greater. An event that arrives late counts by its age.
+///
+/// # Formula
+/// Time is cut into half-lives, counted from time 0. Within one, evidence isn't touched and an event
+/// counts more the later it is, 2^(phase of the half-life); at its end everything is halved. What is
+/// kept in fixed point is so rounded once in a half-life however many events there are, and by under
+/// two steps in total; within a half-life the laws of [`Belief`] hold to the last bit.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Fading<F: Family> {
-    belief: Belief<F>,
+    /// As of the beginning of the half-life in which `at` lies.
+    scaled: Belief<F>,
     half_life: HalfLife,
     at: f64,
 }
@@ -58,17 +65,29 @@ impl<F: Family> Fading<F> {
     /// [`PosteriorError::OutOfRange`] unless the time is finite.
     pub fn new(family: &F, half_life: HalfLife, at: f64) -> Result<Self, PosteriorError> {
         finite_time(at)?;
-        Ok(Self { belief: Belief::new(family), half_life, at })
+        Ok(Self { scaled: Belief::new(family), half_life, at })
     }
 
-    /// The belief at its time.
-    pub fn belief(&self) -> &Belief<F> {
-        &self.belief
+    /// The belief at its time, which doesn't fade any further.
+    pub fn belief(&self) -> Belief<F> {
+        let mut belief = self.scaled.clone();
+        belief.keep(1.0 / self.growth(self.at));
+        belief
     }
 
     /// The time of the belief: the latest that was heard of.
     pub fn time(&self) -> f64 {
         self.at
+    }
+
+    /// How many half-lives have passed since time 0.
+    fn half_lives(&self, at: f64) -> f64 {
+        (at / self.half_life.0).floor()
+    }
+
+    /// What an event of a time counts in the present half-life: in \[1, 2), and less for late ones.
+    fn growth(&self, at: f64) -> f64 {
+        (at / self.half_life.0 - self.half_lives(self.at)).exp2()
     }
 
     /// Lets time pass; the past is left alone.
@@ -78,7 +97,8 @@ impl<F: Family> Fading<F> {
     pub fn advance(&mut self, to: f64) -> Result<(), PosteriorError> {
         finite_time(to)?;
         if to > self.at {
-            self.belief.forget(self.half_life.weight(to - self.at))?;
+            let passed = self.half_lives(to) - self.half_lives(self.at);
+            self.scaled.keep((-passed).exp2());
             self.at = to;
         }
         Ok(())
@@ -94,14 +114,27 @@ impl<F: Family> Fading<F> {
         event: &impl Exact<F>,
         at: f64,
     ) -> Result<(), PosteriorError> {
-        self.advance(at)?;
-        self.belief.update_weighted(family, event, self.half_life.weight(self.at - at))
+        self.update_weighted(family, event, 1.0, at)
     }
 
-    /// Takes an event of a time back.
+    /// One more event, of a time, that counted as `weight` events then: by its kind, say.
     ///
-    /// In fixed point each passing of time rounds a count by half a step, so that this is exact to
-    /// as many steps as there were events since.
+    /// # Errors
+    /// Those of [`Belief::update_weighted`], and [`PosteriorError::OutOfRange`] unless the time is
+    /// finite.
+    pub fn update_weighted(
+        &mut self,
+        family: &F,
+        event: &impl Exact<F>,
+        weight: f64,
+        at: f64,
+    ) -> Result<(), PosteriorError> {
+        self.advance(at)?;
+        self.scaled.update_weighted(family, event, weight * self.growth(at))
+    }
+
+    /// Takes an event of a time back: to the last bit within its half-life, and afterwards within
+    /// two steps of fixed point.
     ///
     /// # Errors
     /// Those of [`Belief::retract`], and [`PosteriorError::OutOfRange`] unless the time is finite.
@@ -111,8 +144,23 @@ impl<F: Family> Fading<F> {
         event: &impl Exact<F>,
         at: f64,
     ) -> Result<(), PosteriorError> {
+        self.retract_weighted(family, event, 1.0, at)
+    }
+
+    /// Takes an event of a time back that counted as `weight` events then.
+    ///
+    /// # Errors
+    /// Those of [`Belief::retract_weighted`], and [`PosteriorError::OutOfRange`] unless the time is
+    /// finite.
+    pub fn retract_weighted(
+        &mut self,
+        family: &F,
+        event: &impl Exact<F>,
+        weight: f64,
+        at: f64,
+    ) -> Result<(), PosteriorError> {
         self.advance(at)?;
-        self.belief.retract_weighted(family, event, self.half_life.weight(self.at - at))
+        self.scaled.retract_weighted(family, event, weight * self.growth(at))
     }
 
     /// Adds the evidence of another belief, both at the later of their times.
@@ -125,7 +173,7 @@ impl<F: Family> Fading<F> {
         let (mut ours, mut other) = (self.clone(), other.clone());
         ours.advance(other.at)?;
         other.advance(ours.at)?;
-        ours.belief.merge(&other.belief)?;
+        ours.scaled.merge(&other.scaled)?;
         *self = ours;
         Ok(())
     }
@@ -135,7 +183,7 @@ impl<F: Family> Fading<F> {
     /// # Errors
     /// Those of [`Belief::posterior`].
     pub fn posterior(&self, family: &F) -> Result<F::Posterior, PosteriorError> {
-        self.belief.posterior(family)
+        self.belief().posterior(family)
     }
 }
 

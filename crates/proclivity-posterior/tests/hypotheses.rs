@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use ndarray::{Array1, Array2, array};
-use proclivity_posterior::{Belief, Finite, LogLikelihood, PosteriorError, choice_log_probs};
+use proclivity_posterior::{
+    Belief, Finite, LogLikelihood, PosteriorError, Replicate, SbcConfig, choice_log_probs,
+};
 use proptest::prelude::*;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -64,6 +66,9 @@ proptest! {
         let json = serde_json::to_string(&whole).unwrap();
         let read: Belief<Finite> = serde_json::from_str(&json).unwrap();
         prop_assert_eq!(read, whole);
+        let family = finite(&prior);
+        let json = serde_json::to_string(&family).unwrap();
+        prop_assert_eq!(serde_json::from_str::<Finite>(&json).unwrap(), family);
     }
 
     #[test]
@@ -146,6 +151,44 @@ fn probabilities_are_those_of_the_truth() {
             assert!((observed - expected).abs() < 4.0 * error, "{observed} of {expected}");
         }
     }
+}
+
+/// Ranks of the hypothesis and of log P(X|h) among draws of the posterior, ties broken at random; a
+/// posterior that counts each event twice is found out.
+#[test]
+fn hypotheses_are_calibrated_on_their_own_simulations() {
+    let prior = [0.5, 0.3, 0.2];
+    let family = finite(&prior);
+    let phi = array![[0.6, 0.3, 0.1], [0.2, 0.5, 0.3], [0.1, 0.2, 0.7_f64]];
+    fn pick(weights: &[f64], rng: &mut impl RngExt) -> usize {
+        let mut left = rng.random::<f64>();
+        let chosen = weights.iter().position(|weight| {
+            left -= weight;
+            left < 0.0
+        });
+        chosen.unwrap_or(weights.len() - 1)
+    }
+    let p_value = |times: usize| {
+        let config = SbcConfig { replicates: 4_000, ..SbcConfig::default() };
+        let report = config.run(&["hypothesis", "log-likelihood"], |rng| {
+            let truth = pick(&prior, rng);
+            let data: Vec<usize> = (0..4).map(|_| pick(&phi.row(truth).to_vec(), rng)).collect();
+            let mut belief = Belief::new(&family);
+            for &x in data.iter().cycle().take(data.len() * times) {
+                let log_likelihood = phi.column(x).mapv(f64::ln).to_vec();
+                belief.update(&family, &LogLikelihood(&log_likelihood))?;
+            }
+            let probs = belief.posterior(&family)?.probs();
+            let quantities =
+                |h: usize| vec![h as f64, data.iter().map(|&x| phi[[h, x]].ln()).sum::<f64>()];
+            let draws = (0..config.draws).map(|_| quantities(pick(&probs, rng))).collect();
+            Ok(Replicate { truths: quantities(truth), draws })
+        });
+        report.unwrap().p_value()
+    };
+    let (right, too_sure) = (p_value(1), p_value(2));
+    assert!(right > 0.01, "p = {right}");
+    assert!(too_sure < 1e-6, "p = {too_sure}");
 }
 
 #[test]

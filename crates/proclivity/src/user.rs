@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use proclivity_posterior::{Dirichlet, InterestBelief, SoftLabels};
+use proclivity_posterior::{AssumedDensity, Dirichlet, InterestModel, RatesEvidence};
 use proclivity_schema::Action;
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct UserState {
     pub(crate) prior: Dirichlet,
-    pub(crate) belief: InterestBelief,
+    pub(crate) belief: AssumedDensity<InterestModel>,
     pub(crate) evidence: Vec<Observed>,
     /// Items close to what a new user said about themselves.
     pub(crate) text_row: Option<Vec<(u32, f32)>>,
@@ -22,13 +22,18 @@ pub struct UserState {
 pub(crate) struct Observed {
     pub(crate) action: Action,
     /// What the event added to the interests' counts, if it speaks for its item.
-    pub(crate) labels: Option<SoftLabels>,
+    pub(crate) labels: Option<RatesEvidence>,
 }
 
 impl UserState {
-    pub(crate) fn new(prior: Dirichlet) -> Self {
-        let belief = InterestBelief::new(&prior);
-        Self { prior, belief, evidence: Vec::new(), text_row: None }
+    /// A user with the prior of a model.
+    pub(crate) fn new(model: &InterestModel) -> Self {
+        Self {
+            prior: model.prior().clone(),
+            belief: AssumedDensity::new(model),
+            evidence: Vec::new(),
+            text_row: None,
+        }
     }
 
     /// The events taken in, the oldest first. [`Source::Event`](crate::Source::Event) counts them.
@@ -36,8 +41,9 @@ impl UserState {
         self.evidence.iter().map(|observed| &observed.action)
     }
 
-    /// The belief about the user's interests.
-    pub fn belief(&self) -> &InterestBelief {
+    /// The belief about the user's interests, of the recommender's likelihood under
+    /// [`prior`](Self::prior).
+    pub fn belief(&self) -> &AssumedDensity<InterestModel> {
         &self.belief
     }
 

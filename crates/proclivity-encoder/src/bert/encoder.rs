@@ -1,14 +1,14 @@
 //! From a checkpoint directory to embeddings of texts.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
-use burn::tensor::{Int, Tensor, TensorData};
+use burn::tensor::Tensor;
 use ndarray::Array2;
+use rayon::prelude::*;
 use tokenizers::{Tokenizer, TruncationParams};
 
 use super::config::{BertConfig, Pooling, SentenceConfig};
-use super::network::Bert;
+use super::network::{Bert, Texts};
 use crate::checkpoint::{Weights, parse_json, parse_tokenizer, read, read_optional};
 use crate::{ComputeDevice, EncoderError, TextEncoder};
 
@@ -93,19 +93,55 @@ impl BertEncoder {
     }
 
     /// # Shapes
-    /// tokens: `rows` texts of the same length → `[rows, embedding_dim]`
-    fn pooled(&self, tokens: Vec<u32>, rows: usize) -> Vec<f32> {
-        let length = tokens.len() / rows;
-        let tokens: Vec<i64> = tokens.into_iter().map(i64::from).collect();
-        let tokens: Tensor<2, Int> =
-            Tensor::from_data(TensorData::new(tokens, [rows, length]), self.device.burn());
-        let hidden = self.network.forward(tokens);
+    /// → `[texts, embedding_dim]`
+    fn pooled(&self, batch: &[Tokens]) -> Vec<f32> {
+        let lengths: Vec<usize> = batch.iter().map(|text| text.ids.len()).collect();
+        let tokens: Vec<u32> = batch.iter().flat_map(|text| &text.ids).copied().collect();
+        let texts = Texts { lengths, on_host: self.device.is_on_host() };
+        let hidden = self.network.forward(&tokens, &texts, self.device.burn());
+        if texts.on_host {
+            let hidden = hidden.into_data();
+            return hidden
+                .as_slice()
+                .map(|hidden| self.pool(hidden, &texts.lengths))
+                .unwrap_or_default();
+        }
+        let hidden = hidden.reshape([batch.len() as i32, -1, self.embedding_dim as i32]);
         let pooled: Tensor<2> = match self.pooling {
-            Pooling::Cls => hidden.slice([0..rows, 0..1]).squeeze_dim(1),
+            Pooling::Cls => hidden.narrow(1, 0, 1).squeeze_dim(1),
             Pooling::Mean => hidden.mean_dim(1).squeeze_dim(1),
         };
         pooled.into_data().convert::<f32>().try_into_vec().unwrap_or_default()
     }
+
+    /// # Shapes
+    /// hidden: `[tokens, embedding_dim]` → `[texts, embedding_dim]`
+    fn pool(&self, hidden: &[f32], lengths: &[usize]) -> Vec<f32> {
+        let dim = self.embedding_dim;
+        let mut rest = hidden;
+        let mut pooled = Vec::with_capacity(lengths.len() * dim);
+        for &length in lengths {
+            let (text, after) = rest.split_at(length * dim);
+            rest = after;
+            match self.pooling {
+                Pooling::Cls => pooled.extend(&text[..dim]),
+                Pooling::Mean => {
+                    let mut mean = vec![0.0; dim];
+                    for token in text.chunks_exact(dim) {
+                        mean.iter_mut().zip(token).for_each(|(sum, value)| *sum += value);
+                    }
+                    pooled.extend(mean.iter().map(|sum| sum / length as f32));
+                }
+            }
+        }
+        pooled
+    }
+}
+
+/// A text's tokens, and where it stands among those given.
+struct Tokens {
+    index: usize,
+    ids: Vec<u32>,
 }
 
 impl TextEncoder for BertEncoder {
@@ -117,43 +153,84 @@ impl TextEncoder for BertEncoder {
         &self.fingerprint
     }
 
-    /// Texts with the same number of tokens go through the network together, so that nothing is
-    /// padded and no text's embedding depends on another's length.
+    /// No text is padded: on the host, texts of different lengths lie one after the other; elsewhere
+    /// only texts of the same length go together. So no text's embedding depends on another's length.
     fn embed(
         &self,
         texts: &[&str],
         progress: &mut dyn FnMut(usize),
     ) -> Result<Array2<f32>, EncoderError> {
-        /// Tokens that go through the network at once: enough to fill the matrix products.
-        const TOKENS_PER_BATCH: usize = 1_024;
+        /// Texts tokenized at once, which bounds the memory of their tokens.
+        const TEXTS: usize = 16_384;
         let mut embeddings = Array2::zeros((texts.len(), self.embedding_dim));
-        let mut by_length: BTreeMap<usize, Vec<(usize, Vec<u32>)>> = BTreeMap::new();
-        let encodings = match self.tokenizer.encode_batch_fast(texts.to_vec(), true) {
-            Ok(encodings) => encodings,
-            Err(source) => return Err(first_failure(&self.tokenizer, texts, source)),
-        };
-        for (index, encoding) in encodings.into_iter().enumerate() {
-            let tokens = encoding.get_ids().to_vec();
-            by_length.entry(tokens.len()).or_default().push((index, tokens));
-        }
         let mut done = 0;
-        for (length, group) in by_length.into_iter().filter(|&(length, _)| length > 0) {
-            for batch in group.chunks((TOKENS_PER_BATCH / length).max(1)) {
-                let tokens = batch.iter().flat_map(|(_, tokens)| tokens).copied().collect();
-                let pooled = self.pooled(tokens, batch.len());
-                for ((index, _), vector) in batch.iter().zip(pooled.chunks(self.embedding_dim)) {
-                    let norm = vector.iter().map(|x| x * x).sum::<f32>().sqrt();
-                    if !(norm > 0.0 && norm.is_finite()) {
-                        return Err(EncoderError::NonFiniteEmbedding { index: *index });
-                    }
-                    let unit = vector.iter().map(|x| x / norm);
-                    embeddings.row_mut(*index).iter_mut().zip(unit).for_each(|(to, x)| *to = x);
+        for (first, part) in (0..).step_by(TEXTS).zip(texts.chunks(TEXTS)) {
+            let mut batches = self.batches(first, part)?.into_iter();
+            // As many batches at a time as there are threads, each on one.
+            let threads = if self.device.is_on_host() { rayon::current_num_threads() } else { 1 };
+            loop {
+                let round: Vec<Vec<Tokens>> = batches.by_ref().take(4 * threads).collect();
+                if round.is_empty() {
+                    break;
                 }
-                done += batch.len();
+                let vectors: Vec<Vec<f32>> =
+                    round.par_iter().map(|batch| self.pooled(batch)).collect();
+                for (batch, pooled) in round.iter().zip(vectors) {
+                    for (text, vector) in batch.iter().zip(pooled.chunks(self.embedding_dim)) {
+                        let norm = vector.iter().map(|x| x * x).sum::<f32>().sqrt();
+                        if !(norm > 0.0 && norm.is_finite()) {
+                            return Err(EncoderError::NonFiniteEmbedding { index: text.index });
+                        }
+                        let unit = vector.iter().map(|x| x / norm);
+                        embeddings
+                            .row_mut(text.index)
+                            .iter_mut()
+                            .zip(unit)
+                            .for_each(|(to, x)| *to = x);
+                    }
+                    done += batch.len();
+                }
                 progress(done);
             }
         }
         Ok(embeddings)
+    }
+}
+
+impl BertEncoder {
+    /// Texts as tokens, in batches that fill the matrix products, the longest texts first.
+    fn batches(&self, first: usize, texts: &[&str]) -> Result<Vec<Vec<Tokens>>, EncoderError> {
+        const TOKENS_PER_BATCH: usize = 512;
+        let encodings = match self.tokenizer.encode_batch_fast(texts.to_vec(), true) {
+            Ok(encodings) => encodings,
+            Err(source) => return Err(first_failure(&self.tokenizer, texts, source)),
+        };
+        let mut tokens: Vec<Tokens> = encodings
+            .into_iter()
+            .enumerate()
+            .map(|(at, encoding)| Tokens { index: first + at, ids: encoding.get_ids().to_vec() })
+            .filter(|text| !text.ids.is_empty())
+            .collect();
+        tokens.sort_by_key(|text| std::cmp::Reverse(text.ids.len()));
+        let same_length = !self.device.is_on_host();
+        let mut batches: Vec<Vec<Tokens>> = Vec::new();
+        let mut filled = 0;
+        for text in tokens {
+            let length = text.ids.len();
+            let fits = batches.last().is_some_and(|batch| {
+                filled + length <= TOKENS_PER_BATCH
+                    && (!same_length || batch[0].ids.len() == length)
+            });
+            if !fits {
+                batches.push(Vec::new());
+                filled = 0;
+            }
+            filled += length;
+            if let Some(batch) = batches.last_mut() {
+                batch.push(text);
+            }
+        }
+        Ok(batches)
     }
 }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{in_range, same_length};
 use crate::fixed;
 use crate::log_sum_exp::log_sum_exp;
-use crate::{Conjugate, Exact, Family, Fingerprint, PosteriorError, Statistic};
+use crate::{Conjugate, Exact, Family, Fingerprint, PosteriorError, Predictable, Statistic};
 
 /// P(h) over finitely many hypotheses, which any log-likelihoods may speak for or against.
 ///
@@ -18,6 +18,8 @@ use crate::{Conjugate, Exact, Family, Fingerprint, PosteriorError, Statistic};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Vec<f64>", into = "Vec<f64>")]
 pub struct Finite {
+    /// As they were given, so that reading what was written gives the same bits.
+    weights: Vec<f64>,
     log_prior: Vec<f64>,
     fingerprint: u64,
 }
@@ -40,7 +42,7 @@ impl Finite {
         in_range("sum of the prior", total, total > 0.0 && total.is_finite(), "above 0")?;
         let log_prior: Vec<f64> = weights.iter().map(|weight| (weight / total).ln()).collect();
         let fingerprint = Fingerprint::new(Self::NAME).with(log_prior.iter().copied()).finish();
-        Ok(Self { log_prior, fingerprint })
+        Ok(Self { weights: weights.to_vec(), log_prior, fingerprint })
     }
 
     /// How many hypotheses there are.
@@ -69,7 +71,7 @@ impl TryFrom<Vec<f64>> for Finite {
 
 impl From<Finite> for Vec<f64> {
     fn from(family: Finite) -> Self {
-        family.log_prior.into_iter().map(f64::exp).collect()
+        family.weights
     }
 }
 
@@ -211,5 +213,21 @@ impl Exact<Finite> for LogLikelihood<'_> {
             sum: self.0.iter().map(steps).collect::<Result<_, _>>()?,
             impossible: self.0.iter().map(|&value| u32::from(ruled_out(value))).collect(),
         })
+    }
+}
+
+impl Predictable<Finite> for LogLikelihood<'_> {
+    fn log_predictive(
+        &self,
+        family: &Finite,
+        evidence: &FiniteEvidence,
+    ) -> Result<f64, PosteriorError> {
+        let statistic = self.statistic(family)?;
+        let posterior = family.posterior(evidence)?;
+        let allowed = statistic.impossible.iter().zip(&statistic.sum).zip(&posterior.log_probs);
+        let joint = allowed
+            .filter(|((impossible, _), log_prob)| **impossible == 0 && log_prob.is_finite())
+            .map(|((_, &steps), log_prob)| log_prob + fixed::from_steps(steps));
+        Ok(log_sum_exp(&joint.collect::<Vec<_>>()))
     }
 }

@@ -7,6 +7,7 @@ use statrs::function::{beta, gamma};
 
 use crate::PosteriorError;
 use crate::error::in_range;
+use crate::log_sum_exp::log_sum_exp;
 
 /// Dirichlet(a₁, …, a_K): a distribution over shares θ ≥ 0 with Σₖ θₖ = 1.
 ///
@@ -90,28 +91,34 @@ impl Dirichlet {
 
     /// One draw of θ, by normalised Gamma variates.
     pub fn sample<R: Rng + ?Sized>(&self, rng: &mut R) -> Vec<f64> {
-        let mut shares: Vec<f64> =
-            self.concentration.iter().map(|&a| gamma_variate(a, rng)).collect();
-        let total: f64 = shares.iter().sum();
-        if total > 0.0 {
-            shares.iter_mut().for_each(|share| *share /= total);
-        } else {
-            // Every variate underflowed: a vertex, drawn by the mean.
-            let mut left = rng.random::<f64>() * self.total;
-            let last = shares.len() - 1;
-            let chosen = self.concentration.iter().position(|a| {
-                left -= a;
-                left < 0.0
-            });
-            shares[chosen.unwrap_or(last)] = 1.0;
-        }
-        shares
+        sample_shares(&self.concentration, &vec![1.0; self.concentration.len()], rng)
     }
 }
 
-/// One draw of Gamma(shape, 1). The shape is positive and finite.
-pub(crate) fn gamma_variate<R: Rng + ?Sized>(shape: f64, rng: &mut R) -> f64 {
-    Gamma::new(shape, 1.0).map_or(0.0, |gamma| gamma.sample(rng))
+/// λ / Σ λ for one draw of λₖ ~ Gamma(aₖ, bₖ), all positive and finite.
+///
+/// In logarithms, as small concentrations make variates that are nearly all 0: a variate of a < 1
+/// is one of a + 1 times U^(1/a).
+pub(super) fn sample_shares<R: Rng + ?Sized>(
+    concentration: &[f64],
+    exposure: &[f64],
+    rng: &mut R,
+) -> Vec<f64> {
+    let log_variate = |a: f64, rng: &mut R| {
+        let variate = |shape: f64, rng: &mut R| {
+            Gamma::new(shape, 1.0).map_or(f64::MIN_POSITIVE, |gamma| gamma.sample(rng)).ln()
+        };
+        if a < 1.0 {
+            // 1 − U, as U may be 0.
+            variate(a + 1.0, rng) + (1.0 - rng.random::<f64>()).ln() / a
+        } else {
+            variate(a, rng)
+        }
+    };
+    let rates = concentration.iter().zip(exposure);
+    let log_rates: Vec<f64> = rates.map(|(&a, b)| log_variate(a, rng) - b.ln()).collect();
+    let total = log_sum_exp(&log_rates);
+    log_rates.into_iter().map(|log_rate| (log_rate - total).exp()).collect()
 }
 
 impl TryFrom<Vec<f64>> for Dirichlet {

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::belief::{ShareInterval, quantile};
+use super::shares::quantile;
 use crate::error::{in_range, same_length};
-use crate::{Dirichlet, InterestLikelihood, PosteriorError};
+use crate::{Dirichlet, InterestLikelihood, PosteriorError, ShareInterval};
 
 /// A mixture of Dirichlets, the posterior P(θ|X) of events whose interests are not known.
 #[derive(Debug, Clone, PartialEq)]

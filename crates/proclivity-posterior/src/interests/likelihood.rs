@@ -2,9 +2,9 @@
 
 use ndarray::{Array2, ArrayView2, Axis};
 
-use crate::PosteriorError;
 use crate::error::{finite, in_range, same_length};
 use crate::linear_mixture::fit_weights;
+use crate::{Fingerprint, PosteriorError};
 
 /// φₖ(x) = P(item x | interest k), a distribution over items for each interest.
 ///
@@ -14,6 +14,8 @@ use crate::linear_mixture::fit_weights;
 pub struct InterestLikelihood {
     /// [items, interests], so that what one event needs lies together.
     probs: Array2<f64>,
+    /// Of what it was made from, as products of matrices may differ in their last bits.
+    fingerprint: u64,
 }
 
 impl InterestLikelihood {
@@ -34,13 +36,17 @@ impl InterestLikelihood {
             let valid = weight >= 0.0 && weight.is_finite();
             in_range("weight of an item", weight, valid, "a finite number from 0")?;
         }
+        let fingerprint = Fingerprint::new("weights")
+            .with([weights.ncols() as f64])
+            .with(weights.iter().copied())
+            .finish();
         let mut probs = weights.t().as_standard_layout().into_owned();
         for mut column in probs.columns_mut() {
             let total: f64 = column.sum();
             in_range("total weight of an interest", total, total > 0.0, "a positive number")?;
             column /= total;
         }
-        Ok(Self { probs })
+        Ok(Self { probs, fingerprint })
     }
 
     /// From embeddings: an item belongs to an interest as its text is close to the interest's words.
@@ -77,7 +83,18 @@ impl InterestLikelihood {
             let scale = popularity.exp() / column.sum();
             column *= scale;
         }
-        Self::from_weights(weights.view())
+        let fingerprint = Fingerprint::new("embeddings")
+            .with(interests.iter().copied().map(f64::from))
+            .with(items.iter().copied().map(f64::from))
+            .with(log_popularity.iter().copied())
+            .with([temperature])
+            .finish();
+        Ok(Self { fingerprint, ..Self::from_weights(weights.view())? })
+    }
+
+    /// A number that two likelihoods share only if they were made from the same.
+    pub(super) fn fingerprint(&self) -> u64 {
+        self.fingerprint
     }
 
     /// How many interests there are.

@@ -1,13 +1,24 @@
-//! A user's interests as shares: prior, likelihood, and beliefs about them.
+//! A user's interests as rates and shares: prior, likelihood, events, and beliefs about them.
 
-mod belief;
 mod dirichlet;
+mod events;
 mod exact;
+mod gamma_rates;
+mod gibbs;
 mod likelihood;
 mod model;
+mod rates;
+mod shares;
+mod steps;
+mod variational;
 
-pub use belief::{InterestBelief, ShareInterval, SoftLabels, entropy, kl_divergence};
 pub use dirichlet::Dirichlet;
+pub use events::{Chosen, Dismissed, Labelled, Shown};
 pub use exact::{DirichletMixture, exact_shares};
+pub use gamma_rates::GammaRates;
+pub use gibbs::{GibbsConfig, GibbsDraws};
 pub use likelihood::InterestLikelihood;
 pub use model::InterestModel;
+pub use rates::{Rates, RatesEvidence};
+pub use shares::{ShareInterval, entropy, kl_divergence};
+pub use variational::{Variational, VariationalConfig};

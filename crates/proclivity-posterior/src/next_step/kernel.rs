@@ -5,14 +5,14 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::PosteriorError;
-use crate::error::in_range;
-use crate::error::{finite, same_length};
+use crate::error::{finite, in_range, known_items, same_length};
 
 /// For each item its nearest other items, with weights that sum to one.
 ///
 /// # Formula
 /// K(i, j) ∝ exp(temperature · cos(eᵢ, eⱼ)) for the `neighbors` nearest j ≠ i, else 0
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Saved")]
 pub struct Kernel {
     offsets: Vec<usize>,
     items: Vec<u32>,
@@ -52,13 +52,74 @@ impl Kernel {
                 .collect::<Vec<_>>()
             })
             .collect();
+        Ok(Self::collect(rows))
+    }
+
+    /// The kernel of given rows: for each item its nearest other items in order of index, with
+    /// weights that are normalised. Where neighbours come from an index of one's own, such as an
+    /// approximate one of a large catalog.
+    ///
+    /// # Errors
+    /// [`PosteriorError::UnknownItem`] outside of the rows, [`PosteriorError::OutOfRange`] for items
+    /// out of order, an item among its own neighbours, and weights that are not finite, negative or
+    /// all zero.
+    pub fn from_rows(mut rows: Vec<Vec<(u32, f32)>>) -> Result<Self, PosteriorError> {
+        for (_, weight) in rows.iter().flatten() {
+            let valid = *weight >= 0.0 && weight.is_finite();
+            in_range("weight of a neighbor", f64::from(*weight), valid, "a finite number from 0")?;
+        }
+        for row in rows.iter_mut().filter(|row| !row.is_empty()) {
+            let total: f64 = row.iter().map(|&(_, weight)| f64::from(weight)).sum();
+            in_range("weights of neighbors", total, total > 0.0, "not all zero")?;
+            row.iter_mut().for_each(|(_, weight)| *weight = (f64::from(*weight) / total) as f32);
+        }
+        let kernel = Self::collect(rows);
+        kernel.validate()?;
+        Ok(kernel)
+    }
+
+    fn collect(rows: Vec<Vec<(u32, f32)>>) -> Self {
         let mut kernel = Self { offsets: vec![0], items: Vec::new(), weights: Vec::new() };
         for row in rows {
             kernel.items.extend(row.iter().map(|&(item, _)| item));
             kernel.weights.extend(row.iter().map(|&(_, weight)| weight));
             kernel.offsets.push(kernel.items.len());
         }
-        Ok(kernel)
+        kernel
+    }
+
+    fn validate(&self) -> Result<(), PosteriorError> {
+        let (first, last) = (self.offsets.first(), self.offsets.last());
+        same_length("neighbors", self.items.len(), *last.unwrap_or(&usize::MAX))?;
+        same_length("weights of neighbors", self.items.len(), self.weights.len())?;
+        let monotone = first == Some(&0) && self.offsets.is_sorted();
+        let last = *last.unwrap_or(&0) as f64;
+        in_range("offsets of a kernel", last, monotone, "from 0, none below its predecessor")?;
+        for item in 0..self.item_count() {
+            let range = self.offsets[item]..self.offsets[item + 1];
+            let (items, weights) = (&self.items[range.clone()], &self.weights[range]);
+            known_items(items, self.item_count())?;
+            let ordered = items.windows(2).all(|pair| pair[0] < pair[1]);
+            let others = items.iter().all(|&near| near as usize != item);
+            let expected = "others, each once, in order of index";
+            in_range("neighbors of an item", item as f64, ordered && others, expected)?;
+            for &weight in weights {
+                let valid = (0.0..=1.0).contains(&weight);
+                in_range("weight of a neighbor", f64::from(weight), valid, "in [0, 1]")?;
+            }
+            let total: f64 = weights.iter().map(|&weight| f64::from(weight)).sum();
+            let valid = items.is_empty() || (total - 1.0).abs() < 1e-3;
+            in_range("weights of neighbors", total, valid, "a sum of 1")?;
+        }
+        Ok(())
+    }
+
+    /// All that the kernel consists of, for a fingerprint.
+    pub(super) fn numbers(&self) -> impl Iterator<Item = f64> + '_ {
+        let offsets = self.offsets.iter().map(|&offset| offset as f64);
+        offsets
+            .chain(self.items.iter().map(|&item| f64::from(item)))
+            .chain(self.weights.iter().map(|&weight| f64::from(weight)))
     }
 
     /// How many items there are.
@@ -73,6 +134,25 @@ impl Kernel {
     pub fn row(&self, item: u32) -> impl Iterator<Item = (u32, f32)> + '_ {
         let range = self.offsets[item as usize]..self.offsets[item as usize + 1];
         self.items[range.clone()].iter().copied().zip(self.weights[range].iter().copied())
+    }
+}
+
+/// What is read, before it is checked.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename = "Kernel")]
+struct Saved {
+    offsets: Vec<usize>,
+    items: Vec<u32>,
+    weights: Vec<f32>,
+}
+
+impl TryFrom<Saved> for Kernel {
+    type Error = PosteriorError;
+    fn try_from(saved: Saved) -> Result<Self, PosteriorError> {
+        let Saved { offsets, items, weights } = saved;
+        let kernel = Self { offsets, items, weights };
+        kernel.validate()?;
+        Ok(kernel)
     }
 }
 
