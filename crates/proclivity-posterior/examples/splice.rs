@@ -219,12 +219,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("events after {:.1} s", start.elapsed().as_secs_f64());
     let splice = Splice::fit(splice_config, &events)?;
     println!(
-        "splice fitted after {:.1} s: slopes {:.3?}, drops {:.3?}, odds {:.3?}, tail {:.3?}",
+        "splice fitted after {:.1} s: slopes {:.3?}, drops {:.3?}, odds {:.3?}, tail {:.3?}, bands {:.2?}",
         start.elapsed().as_secs_f64(),
         splice.slope(),
         splice.drops(),
         splice.membership(),
-        splice.tail_weights()
+        splice.tail_weights(),
+        splice.band_weights()
     );
     println!("linear mixture {linear_weights:.3?}, stacking {stacking_weights:.3?}");
 

@@ -31,6 +31,8 @@ pub(crate) struct Parted {
     /// Their scores, less the highest.
     pub(crate) head_scores: Vec<f64>,
     pub(crate) tail: Vec<u32>,
+    /// The band of each item of the tail.
+    pub(crate) bands: Vec<usize>,
     /// Each member's probability of the head, uniform last.
     pub(crate) head_mass: Vec<f64>,
     /// log of each member's total over all candidates, and over the tail; uniform last.
@@ -49,6 +51,8 @@ pub(crate) fn feature_count(members: usize) -> usize {
     COMMON_FEATURES + members - 1
 }
 
+/// How many bands of the pool's rank the tail has; the last has all that comes after it, too.
+pub(crate) const BANDS: usize = 8;
 /// How far a log-odds is believed.
 const LOG_ODDS_BOUND: f64 = 30.0;
 /// The rank beside the second and the last whose margin is a feature.
@@ -85,6 +89,8 @@ impl Candidates<'_> {
         let highest = score(head[0]);
         let head_scores: Vec<f64> = head.iter().map(|&item| score(item) - highest).collect();
 
+        let bands = bands(&tail.iter().map(|&item| score(item)).collect::<Vec<_>>(), head.len());
+
         let (mut head_mass, mut log_total, mut log_tail) = (Vec::new(), Vec::new(), Vec::new());
         for (row, log_probs) in self.member_log_probs.rows().into_iter().enumerate() {
             let wrong = |&&item: &&u32| {
@@ -115,7 +121,7 @@ impl Candidates<'_> {
             margin(&head_scores, MARGIN_RANK),
             margin(&head_scores, usize::MAX),
         ];
-        Ok(Parted { head, head_scores, tail, head_mass, log_total, log_tail, margins })
+        Ok(Parted { head, head_scores, tail, bands, head_mass, log_total, log_tail, margins })
     }
 }
 
@@ -126,6 +132,48 @@ impl Parted {
     pub(crate) fn features(&self, mixture: &[f64]) -> Vec<f64> {
         features(&self.head_mass, self.margins, mixture)
     }
+
+    /// Each member's probability of each band of the tail; uniform last.
+    fn band_mass(&self, candidates: &Candidates<'_>) -> Vec<[f64; BANDS]> {
+        let members = candidates.member_log_probs.nrows();
+        let mut masses = vec![[0.0; BANDS]; members + 1];
+        for (member, masses) in masses.iter_mut().enumerate() {
+            let log_tail = self.log_tail[member];
+            if log_tail == f64::NEG_INFINITY {
+                continue;
+            }
+            for (&item, &band) in self.tail.iter().zip(&self.bands) {
+                masses[band] += if member < members {
+                    (candidates.member_log_probs[[member, item as usize]] - log_tail).exp()
+                } else {
+                    1.0 / self.tail.len() as f64
+                };
+            }
+        }
+        masses
+    }
+}
+
+/// How many doublings of the rank each item of a tail is behind a head of so many.
+fn bands(scores: &[f64], head: usize) -> Vec<usize> {
+    let mut falling = scores.to_vec();
+    let mut thresholds = Vec::new();
+    // From the longest prefix to the shortest, each found in the one before.
+    for band in (1..BANDS).rev() {
+        // A rank, 1 + how many of head and tail score strictly more, is below 2^(first + band) if the
+        // score is at least that of the last position below it.
+        let below = (1_usize << (head.ilog2() as usize + band)) - 1;
+        let position = below - head;
+        if position == 0 || position > falling.len() {
+            thresholds.push(if position == 0 { f64::INFINITY } else { f64::NEG_INFINITY });
+            continue;
+        }
+        let last = *falling.select_nth_unstable_by(position - 1, |a, b| b.total_cmp(a)).1;
+        falling.truncate(position);
+        thresholds.push(last);
+    }
+    let band = |score: &f64| thresholds.iter().filter(|&threshold| score < threshold).count();
+    scores.iter().map(band).collect()
 }
 
 /// By how much the first score exceeds the one of a rank, or the last.
@@ -177,8 +225,9 @@ pub struct SpliceEvent {
 pub(crate) enum Part {
     /// The head's scores, and the position of the item in it.
     Head { scores: Vec<f64>, position: usize, has_tail: bool },
-    /// log P of the item by each member, over the tail; uniform last.
-    Tail { log_probs: Vec<f64> },
+    /// log P of the item by each member, over the tail, its band, and each member's probability of
+    /// each band; uniform last.
+    Tail { log_probs: Vec<f64>, band: usize, band_mass: Vec<[f64; BANDS]> },
 }
 
 impl SpliceEvent {
@@ -196,11 +245,6 @@ impl SpliceEvent {
         config.validate()?;
         known_items(&[target], candidates.scores.len())?;
         let parted = candidates.part(config.head)?;
-        let in_head = parted.head.iter().position(|&item| item == target);
-        if in_head.is_none() && parted.tail.binary_search(&target).is_err() {
-            let (value, expected) = (f64::from(target), "an item that isn't excluded");
-            return Err(PosteriorError::OutOfRange { name: "target", value, expected });
-        }
         let column = candidates.member_log_probs.column(target as usize);
         let over = |totals: &[f64]| {
             // A member that allows nothing there says nothing.
@@ -209,13 +253,15 @@ impl SpliceEvent {
             };
             column.iter().copied().chain([0.0]).zip(totals).map(normalised).collect::<Vec<_>>()
         };
-        let part = match in_head {
-            Some(position) => Part::Head {
-                scores: parted.head_scores.clone(),
-                position,
-                has_tail: !parted.tail.is_empty(),
-            },
-            None => Part::Tail { log_probs: over(&parted.log_tail) },
+        let part = if let Some(position) = parted.head.iter().position(|&item| item == target) {
+            let has_tail = !parted.tail.is_empty();
+            Part::Head { scores: parted.head_scores.clone(), position, has_tail }
+        } else if let Ok(position) = parted.tail.binary_search(&target) {
+            let (log_probs, band) = (over(&parted.log_tail), parted.bands[position]);
+            Part::Tail { log_probs, band, band_mass: parted.band_mass(candidates) }
+        } else {
+            let (value, expected) = (f64::from(target), "an item that isn't excluded");
+            return Err(PosteriorError::OutOfRange { name: "target", value, expected });
         };
         Ok(Self {
             log_probs: over(&parted.log_total),
@@ -234,5 +280,26 @@ impl SpliceEvent {
 
     pub(crate) fn features(&self, mixture: &[f64]) -> Vec<f64> {
         features(&self.head_mass, self.margins, mixture)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn bands_are_doublings_of_the_rank(
+            scores in prop::collection::vec((-60_i8..0).prop_map(f64::from), 0..400),
+            head in 1_usize..9,
+        ) {
+            let found = bands(&scores, head);
+            for (score, band) in scores.iter().zip(found) {
+                let rank = 1 + head + scores.iter().filter(|&other| other > score).count();
+                let doublings = (rank.ilog2() - head.ilog2()) as usize;
+                prop_assert_eq!(band, doublings.min(BANDS - 1));
+            }
+        }
     }
 }

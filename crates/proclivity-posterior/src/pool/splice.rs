@@ -3,9 +3,9 @@
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
-use super::candidates::{Candidates, Part, SpliceEvent, feature_count};
+use super::candidates::{BANDS, Candidates, Part, SpliceEvent, feature_count};
 use super::newton::minimize;
-use super::splice_loss::{SLOPES, head_logits, head_loss, log_sigmoid, membership_loss};
+use super::splice_loss::{SLOPES, band_loss, head_logits, head_loss, log_sigmoid, membership_loss};
 use crate::error::{in_range, same_length};
 use crate::log_sum_exp::log_sum_exp;
 use crate::{PosteriorError, mixture_weights};
@@ -55,14 +55,16 @@ impl SpliceConfig {
 /// 1 ≤ k ≤ ⌊log₂ rank(x)⌋ of dₖ, m the margin of the first score over the tenth, with β₀ > 0, β₁ ≥ 0 and
 /// dₖ ≥ 0, so that the order is the pool's, ties included;
 ///
-/// in the tail: P(x) = (1 − π) Σₘ vₘ Pₘ(x) / Pₘ(tail), uniform the last of the members;
+/// in the tail: P(x) ∝ (1 − π) exp(c(x)) Σₘ vₘ Pₘ(x) / Pₘ(tail), uniform the last of the members and
+/// c(x) the weight of the band ⌊log₂ rank(x)⌋ of the pool's ranks, which needn't fall;
 ///
 /// π logistic in the log-odds of the head under Σₘ wₘ Pₘ and under each Pₘ, in log(1 + history
 /// length) and in the margins of the first score over the second, the tenth and the head's last. Where the tail's most
 /// probable item would otherwise pass one of the first `protected`, π is raised until it doesn't.
 ///
 /// Log loss over candidates is the sum of three convex problems, whether the item is in the head,
-/// where in the head, where in the tail: each is fitted to its optimum.
+/// where in the head, where in the tail. Each is fitted to its optimum; in the tail first the mixture,
+/// then the bands.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Saved", into = "Saved")]
 pub struct Splice {
@@ -73,6 +75,7 @@ pub struct Splice {
     drops: Vec<f64>,
     mixture: Vec<f64>,
     tail: Vec<f64>,
+    bands: Vec<f64>,
 }
 
 /// The flattest slope: a head with flatter probabilities than this is as good as uniform.
@@ -101,10 +104,11 @@ impl Splice {
         }
         let mixture = weights(members, events.iter().map(|event| &event.log_probs[..]))?;
         let tails = events.iter().filter_map(|event| match &event.part {
-            Part::Tail { log_probs } => Some(&log_probs[..]),
+            Part::Tail { log_probs, .. } => Some(&log_probs[..]),
             Part::Head { .. } => None,
         });
         let tail = weights(members, tails)?;
+        let bands = fit_bands(&config, events, &tail)?;
         let membership = fit_membership(&config, events, &mixture)?;
         let heads: Vec<(&[f64], usize)> = events
             .iter()
@@ -125,7 +129,7 @@ impl Splice {
             loss
         })?;
         let (slope, margin_slope, drops) = (head[0], head[1], head[SLOPES..].to_vec());
-        Self { config, membership, slope, margin_slope, drops, mixture, tail }.validated()
+        Self { config, membership, slope, margin_slope, drops, mixture, tail, bands }.validated()
     }
 
     /// The configuration.
@@ -151,6 +155,12 @@ impl Splice {
     /// The weights of the tail's members, uniform last.
     pub fn tail_weights(&self) -> &[f64] {
         &self.tail
+    }
+
+    /// c: by how much log P of the tail's items changes with each doubling of their rank behind the
+    /// head's, the last for all beyond; only differences matter.
+    pub fn band_weights(&self) -> &[f64] {
+        &self.bands
     }
 
     /// The weights of the mixture over all candidates whose mass on the head is a feature of π.
@@ -215,9 +225,14 @@ impl Splice {
                 *sum += share * (log_prob - log_tail).exp();
             }
         }
+        let mut whole = 0.0;
+        for (&item, &band) in parted.tail.iter().zip(&parted.bands) {
+            out[item as usize] *= self.bands[band].exp();
+            whole += out[item as usize];
+        }
         let mut largest = f64::NEG_INFINITY;
         for &item in &parted.tail {
-            out[item as usize] = out[item as usize].ln();
+            out[item as usize] = (out[item as usize] / whole).ln();
             largest = largest.max(out[item as usize]);
         }
 
@@ -251,6 +266,10 @@ impl Splice {
         same_length("drops", self.config.head.ilog2() as usize, self.drops.len())?;
         for &drop in &self.drops {
             in_range("drop", drop, drop >= 0.0 && drop.is_finite(), "a finite number from 0")?;
+        }
+        same_length("weights of the bands", BANDS, self.bands.len())?;
+        for &weight in &self.bands {
+            in_range("weight of a band", weight, weight.abs() <= 100.0, "within ±100")?;
         }
         same_length("weights of the members", self.mixture.len(), self.tail.len())?;
         for weights in [&self.mixture, &self.tail] {
@@ -325,6 +344,31 @@ fn fit_membership(
     Ok(weights)
 }
 
+/// The weights of the tail's bands.
+fn fit_bands(
+    config: &SpliceConfig,
+    events: &[SpliceEvent],
+    mixture: &[f64],
+) -> Result<Vec<f64>, PosteriorError> {
+    let mass = |band_mass: &[[f64; BANDS]]| {
+        std::array::from_fn(|band| mixture.iter().zip(band_mass).map(|(w, m)| w * m[band]).sum())
+    };
+    let bands: Vec<([f64; BANDS], usize)> = events
+        .iter()
+        .filter_map(|event| match &event.part {
+            Part::Tail { band, band_mass, .. } => Some((mass(band_mass), *band)),
+            Part::Head { .. } => None,
+        })
+        .collect();
+    minimize("the fit of the bands", &[0.0; BANDS], &[f64::NEG_INFINITY; BANDS], |weights| {
+        let mut loss = band_loss(&bands, weights);
+        for (at, &weight) in weights.iter().enumerate() {
+            loss.add_ridge(at, weight, config.ridge);
+        }
+        loss
+    })
+}
+
 /// The version of what is written. Add one when a field changes.
 const VERSION: u32 = 1;
 
@@ -339,12 +383,24 @@ struct Saved {
     drops: Vec<f64>,
     mixture: Vec<f64>,
     tail: Vec<f64>,
+    bands: Vec<f64>,
 }
 
 impl From<Splice> for Saved {
     fn from(splice: Splice) -> Self {
-        let Splice { config, membership, slope, margin_slope, drops, mixture, tail } = splice;
-        Self { version: VERSION, config, membership, slope, margin_slope, drops, mixture, tail }
+        let Splice { config, membership, slope, margin_slope, drops, mixture, tail, bands } =
+            splice;
+        Self {
+            version: VERSION,
+            config,
+            membership,
+            slope,
+            margin_slope,
+            drops,
+            mixture,
+            tail,
+            bands,
+        }
     }
 }
 
@@ -354,7 +410,8 @@ impl TryFrom<Saved> for Splice {
         if saved.version != VERSION {
             return Err(PosteriorError::Version { expected: VERSION, got: saved.version });
         }
-        let Saved { config, membership, slope, margin_slope, drops, mixture, tail, .. } = saved;
-        Self { config, membership, slope, margin_slope, drops, mixture, tail }.validated()
+        let Saved { config, membership, slope, margin_slope, drops, mixture, tail, bands, .. } =
+            saved;
+        Self { config, membership, slope, margin_slope, drops, mixture, tail, bands }.validated()
     }
 }

@@ -1,8 +1,8 @@
-//! The two smooth thirds of a splice's log loss, with gradients and Hessians.
+//! The smooth parts of a splice's log loss, with gradients and Hessians.
 
 use rayon::prelude::*;
 
-use super::candidates::{rank_bins, sharpness};
+use super::candidates::{BANDS, rank_bins, sharpness};
 use super::newton::Quadratic;
 
 /// How many events are summed in one go; fixed, so that the sum doesn't depend on threads.
@@ -89,6 +89,27 @@ pub(crate) fn head_loss(events: &[(&[f64], usize)], parameters: &[f64]) -> Quadr
     })
 }
 
+/// −Σ log P(item's band | tail) / P(band | tail) by the mixture: how the bands' weights change it.
+///
+/// # Formula
+/// Σₙ log Σ over b of mₙ(b) exp(c_b) − c at the item's band, m the mixture's mass of each band
+pub(crate) fn band_loss(events: &[([f64; BANDS], usize)], weights: &[f64]) -> Quadratic {
+    sum(events, BANDS, |total, &(mass, band)| {
+        let weighted: Vec<f64> =
+            mass.iter().zip(weights).map(|(mass, weight)| mass * weight.exp()).collect();
+        let whole: f64 = weighted.iter().sum();
+        total.value += whole.ln() - weights[band];
+        for (i, mass) in weighted.iter().enumerate() {
+            let share = mass / whole;
+            total.gradient[i] += share - if i == band { 1.0 } else { 0.0 };
+            total.hessian[i * BANDS + i] += share;
+            for (j, other) in weighted.iter().enumerate() {
+                total.hessian[i * BANDS + j] -= share * other / whole;
+            }
+        }
+    })
+}
+
 /// The logit of each position of a head, up to a constant; never rising from one to the next.
 pub(crate) fn head_logits(scores: &[f64], parameters: &[f64]) -> Vec<f64> {
     let slope = parameters[0] + parameters[1] * sharpness(scores);
@@ -155,6 +176,8 @@ mod tests {
         check(&[0.1, 0.7, -0.4, 0.2, 0.9, -0.3], |w| membership_loss(&features, w));
         let scores = [0.0, -0.1, -0.1, -0.4, -0.9, -1.0, -1.0, -2.5, -3.0];
         let events = [(&scores[..], 0), (&scores[..], 3), (&scores[..6], 5), (&scores[..], 8)];
+        let bands = [([0.3, 0.2, 0.1, 0.1, 0.1, 0.1, 0.1, 0.0], 1), ([0.125; BANDS], 6)];
+        check(&[0.1, 0.4, -0.3, 0.0, 0.2, -0.1, 0.7, 0.3], |c| band_loss(&bands, c));
         check(&[0.8, 0.2, 0.3, 0.1, 0.6], |p| head_loss(&events, p));
     }
 }
