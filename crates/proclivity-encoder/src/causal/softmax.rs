@@ -3,6 +3,8 @@
 
 use rayon::prelude::*;
 
+use crate::vectorized::exp;
+
 const LANES: usize = 8;
 /// Rows of one task: fixed, so that sums don't depend on the number of threads.
 const ROWS: usize = 32;
@@ -97,25 +99,6 @@ fn exponentiate(row: &mut [f32], most: f32) -> f32 {
         sums[0] += *value;
     }
     sums.into_iter().sum()
-}
-
-/// The exponential of a number that is not above 0, within 3 · 10⁻⁷ of it, in a form that the
-/// compiler vectorises: 2ⁿ · exp(r) with |r| ≤ ln 2 / 2, exp(r) by its Taylor polynomial.
-#[inline(always)]
-#[expect(clippy::excessive_precision, reason = "ln 2 in two parts that add up")]
-fn exp(x: f32) -> f32 {
-    // Adding it rounds to a whole number, which then stands in the lowest bits.
-    const ROUND: f32 = 12_582_912.0;
-    let x = if x > -87.0 { x } else { -87.0 };
-    let shifted = x * std::f32::consts::LOG2_E + ROUND;
-    let power = shifted - ROUND;
-    let r = x - power * 0.693_359_375 + power * 2.121_944_4e-4;
-    let mut sum = 1.0 / 720.0;
-    for coefficient in [1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0] {
-        sum = sum * r + coefficient;
-    }
-    let exponent = shifted.to_bits().wrapping_sub(ROUND.to_bits()).wrapping_add(127);
-    sum * f32::from_bits(exponent << 23)
 }
 
 #[cfg(test)]

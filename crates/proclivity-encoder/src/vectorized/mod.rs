@@ -24,7 +24,7 @@ const LANES: usize = 16;
 /// |r| ≤ ln 2 / 2, exp(r) by its Taylor polynomial.
 #[inline(always)]
 #[expect(clippy::excessive_precision, reason = "ln 2 in two parts that add up")]
-fn exp(x: f32) -> f32 {
+pub(crate) fn exp(x: f32) -> f32 {
     // Adding it rounds to a whole number, which then stands in the lowest bits.
     const ROUND: f32 = 12_582_912.0;
     let x = if x > -87.0 { x } else { -87.0 };
