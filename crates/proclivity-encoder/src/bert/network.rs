@@ -8,7 +8,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData, module};
 use super::activation::Activation;
 use super::config::{Architecture, BertConfig, Positions, Variant};
 use crate::EncoderError;
-use crate::vectorized::{RelativeBias, attention};
+use crate::vectorized::{NormWeights, RelativeBias, add_norm, attention};
 use crate::weights::WeightFiles;
 
 #[derive(Module, Debug)]
@@ -35,6 +35,7 @@ struct Block {
     up: Linear,
     down: Linear,
     output_norm: LayerNorm,
+    epsilon: f64,
     heads: usize,
     #[module(skip)]
     activation: Activation,
@@ -124,6 +125,7 @@ impl Bert {
                     up: linear("intermediate.dense", width, config.intermediate_size)?,
                     down: linear("output.dense", config.intermediate_size, width)?,
                     output_norm: norm("output.LayerNorm")?,
+                    epsilon: config.layer_norm_eps,
                     heads: config.num_attention_heads,
                     activation,
                 })
@@ -209,14 +211,35 @@ impl Block {
     /// `[tokens, width]` → the same
     fn forward(&self, hidden: Tensor<2>, texts: &Texts, bias: &Bias<'_>) -> Tensor<2> {
         let attended = self.attend(self.query_key_value.forward(hidden.clone()), texts, bias);
+        if texts.on_host {
+            let hidden = self.add_norm(attended, &self.output, hidden, &self.attention_norm);
+            let expanded = self.up.forward(hidden.clone());
+            let expanded = on_host(expanded, |values| self.activation.apply(values));
+            return self.add_norm(expanded, &self.down, hidden, &self.output_norm);
+        }
         let hidden = self.attention_norm.forward(hidden + self.output.forward(attended));
-        let expanded = self.up.forward(hidden.clone());
-        let expanded = if texts.on_host {
-            on_host(expanded, |values| self.activation.apply(values))
-        } else {
-            self.activation.forward(expanded)
-        };
+        let expanded = self.activation.forward(self.up.forward(hidden.clone()));
         self.output_norm.forward(hidden + self.down.forward(expanded))
+    }
+
+    /// norm(layer(x) + residual) on the host, with the sums and the norm in one go.
+    fn add_norm(
+        &self,
+        x: Tensor<2>,
+        layer: &Linear,
+        residual: Tensor<2>,
+        norm: &LayerNorm,
+    ) -> Tensor<2> {
+        let product = x.matmul(layer.weight.val());
+        let [bias, beta] = [&layer.bias, &norm.beta].map(|it| it.as_ref().map(on_host_copy));
+        let (gamma, residual) = (on_host_copy(&norm.gamma), residual.into_data());
+        let (bias, beta) = (bias.unwrap_or_default(), beta.unwrap_or_default());
+        let weights = NormWeights { gamma: &gamma, beta: &beta, epsilon: self.epsilon as f32 };
+        on_host(product, |x| {
+            if let Ok(residual) = residual.as_slice() {
+                add_norm(x, &bias, residual, &weights);
+            }
+        })
     }
 
     /// # Shapes
@@ -257,6 +280,10 @@ fn on_host(x: Tensor<2>, change: impl Fn(&mut [f32])) -> Tensor<2> {
     Tensor::from_data(data, &device)
 }
 
+fn on_host_copy(parameter: &Param<Tensor<1>>) -> Vec<f32> {
+    parameter.val().into_data().try_into_vec_as().unwrap_or_default()
+}
+
 /// One layer that does what several do on the same input.
 fn side_by_side(layers: [Linear; 3]) -> Linear {
     let biases = layers.iter().filter_map(|layer| layer.bias.as_ref().map(Param::val)).collect();
@@ -274,13 +301,12 @@ fn linear(
     to: usize,
     device: &Device,
 ) -> Result<Linear, EncoderError> {
-    // PyTorch keeps [to, from], burn [from, to].
+    // PyTorch keeps [to, from], burn [from, to]: laid out anew, since a mere view of the former would
+    // be at every product.
     let weight: Tensor<2> = weights.take(&format!("{name}.weight"), [to, from], device)?;
+    let weight = Tensor::from_data(weight.transpose().into_data(), device);
     let bias = weights.take(&format!("{name}.bias"), [to], device)?;
-    Ok(Linear {
-        weight: Param::from_tensor(weight.transpose()),
-        bias: Some(Param::from_tensor(bias)),
-    })
+    Ok(Linear { weight: Param::from_tensor(weight), bias: Some(Param::from_tensor(bias)) })
 }
 
 fn norm(
