@@ -34,7 +34,7 @@ impl WithSimd for AddNorm<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
         let Self { x, bias, residual, norm } = self;
-        let width = bias.len();
+        let width = norm.gamma.len();
         for (x, residual) in x.chunks_exact_mut(width).zip(residual.chunks_exact(width)) {
             for ((x, bias), residual) in x.iter_mut().zip(bias).zip(residual) {
                 *x += bias + residual;
