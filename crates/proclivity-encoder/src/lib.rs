@@ -8,6 +8,7 @@ mod decoder;
 mod device;
 mod error;
 mod model;
+mod product;
 mod vectorized;
 mod weights;
 

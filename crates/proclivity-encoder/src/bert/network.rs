@@ -8,6 +8,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData, module};
 use super::activation::Activation;
 use super::config::{Architecture, BertConfig, Positions, Variant};
 use crate::EncoderError;
+use crate::product::product;
 use crate::vectorized::{NormWeights, RelativeBias, add_norm, attention};
 use crate::weights::WeightFiles;
 
@@ -210,10 +211,11 @@ impl Block {
     /// # Shapes
     /// `[tokens, width]` → the same
     fn forward(&self, hidden: Tensor<2>, texts: &Texts, bias: &Bias<'_>) -> Tensor<2> {
-        let attended = self.attend(self.query_key_value.forward(hidden.clone()), texts, bias);
+        let query_key_value = forward(&self.query_key_value, hidden.clone(), texts.on_host);
+        let attended = self.attend(query_key_value, texts, bias);
         if texts.on_host {
             let hidden = self.add_norm(attended, &self.output, hidden, &self.attention_norm);
-            let expanded = self.up.forward(hidden.clone());
+            let expanded = forward(&self.up, hidden.clone(), true);
             let expanded = on_host(expanded, |values| self.activation.apply(values));
             return self.add_norm(expanded, &self.down, hidden, &self.output_norm);
         }
@@ -230,7 +232,7 @@ impl Block {
         residual: Tensor<2>,
         norm: &LayerNorm,
     ) -> Tensor<2> {
-        let product = x.matmul(layer.weight.val());
+        let product = product(x, &layer.weight.val().transpose(), true);
         let [bias, beta] = [&layer.bias, &norm.beta].map(|it| it.as_ref().map(on_host_copy));
         let (gamma, residual) = (on_host_copy(&norm.gamma), residual.into_data());
         let (bias, beta) = (bias.unwrap_or_default(), beta.unwrap_or_default());
@@ -270,6 +272,14 @@ impl Block {
     }
 }
 
+fn forward(layer: &Linear, x: Tensor<2>, on_host: bool) -> Tensor<2> {
+    let y = product(x, &layer.weight.val().transpose(), on_host);
+    match &layer.bias {
+        Some(bias) => y + bias.val().unsqueeze(),
+        None => y,
+    }
+}
+
 /// Changes numbers in place where they lie in the host's memory.
 fn on_host(x: Tensor<2>, change: impl Fn(&mut [f32])) -> Tensor<2> {
     let device = x.device();
@@ -287,9 +297,9 @@ fn on_host_copy(parameter: &Param<Tensor<1>>) -> Vec<f32> {
 /// One layer that does what several do on the same input.
 fn side_by_side(layers: [Linear; 3]) -> Linear {
     let biases = layers.iter().filter_map(|layer| layer.bias.as_ref().map(Param::val)).collect();
-    let weights = layers.iter().map(|layer| layer.weight.val()).collect();
+    let weights = layers.iter().map(|layer| layer.weight.val().transpose()).collect();
     Linear {
-        weight: Param::from_tensor(Tensor::cat(weights, 1)),
+        weight: Param::from_tensor(Tensor::cat(weights, 0).transpose()),
         bias: Some(Param::from_tensor(Tensor::cat(biases, 0))),
     }
 }
@@ -301,12 +311,13 @@ fn linear(
     to: usize,
     device: &Device,
 ) -> Result<Linear, EncoderError> {
-    // PyTorch keeps [to, from], burn [from, to]: laid out anew, since a mere view of the former would
-    // be at every product.
+    // PyTorch keeps [to, from], burn [from, to]: a view, so that `product` can have the former.
     let weight: Tensor<2> = weights.take(&format!("{name}.weight"), [to, from], device)?;
-    let weight = Tensor::from_data(weight.transpose().into_data(), device);
     let bias = weights.take(&format!("{name}.bias"), [to], device)?;
-    Ok(Linear { weight: Param::from_tensor(weight), bias: Some(Param::from_tensor(bias)) })
+    Ok(Linear {
+        weight: Param::from_tensor(weight.transpose()),
+        bias: Some(Param::from_tensor(bias)),
+    })
 }
 
 fn norm(
