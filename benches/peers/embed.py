@@ -3,8 +3,8 @@
     pip install torch==2.9.0 transformers==4.57.6 sentence-transformers==5.1.2 onnxruntime==1.32.0 onnx==1.23.2
     python3 benches/peers/embed.py sentence-transformers|onnxruntime MODEL
 
-Reads JSON lines (texts, query and batch size first, then what to do) and answers each with one line.
-Everything in f32, texts sorted by length, as many threads as there are cores.
+Reads JSON lines (texts, query, batch size and threads first, then what to do) and answers each with
+one line. Everything in f32, texts sorted by length.
 """
 
 import json
@@ -17,10 +17,11 @@ import numpy as np
 
 
 class SentenceTransformers:
-    def __init__(self, model):
+    def __init__(self, model, threads):
         import sentence_transformers
         import torch
 
+        torch.set_num_threads(threads)
         self.model = sentence_transformers.SentenceTransformer(model, device="cpu")
         self.name = f"sentence-transformers {sentence_transformers.__version__}, PyTorch {torch.__version__}"
 
@@ -29,11 +30,13 @@ class SentenceTransformers:
 
 
 class OnnxRuntime:
-    def __init__(self, model):
+    def __init__(self, model, threads):
         import onnxruntime
         from tokenizers import Tokenizer
 
-        self.session = onnxruntime.InferenceSession(export(model), providers=["CPUExecutionProvider"])
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        self.session = onnxruntime.InferenceSession(export(model), options, providers=["CPUExecutionProvider"])
         self.tokenizer = Tokenizer.from_file(str(Path(model) / "tokenizer.json"))
         self.tokenizer.enable_truncation(256)
         self.tokenizer.enable_padding()
@@ -76,8 +79,9 @@ def export(model):
 
 def main(library, model):
     answers, sys.stdout = sys.stdout, sys.stderr
-    peer = {"sentence-transformers": SentenceTransformers, "onnxruntime": OnnxRuntime}[library](model)
     given = json.loads(sys.stdin.readline())
+    peers = {"sentence-transformers": SentenceTransformers, "onnxruntime": OnnxRuntime}
+    peer = peers[library](model, given["threads"])
     answer = peer.name
     while True:
         print(json.dumps(answer), file=answers, flush=True)
@@ -86,9 +90,9 @@ def main(library, model):
             return
         task = json.loads(line)
         if task["do"] == "embed":
-            start = time.perf_counter()
+            start, computed = time.perf_counter(), time.process_time()
             peer.embed(given["texts"], given["batch"])
-            answer = time.perf_counter() - start
+            answer = [time.perf_counter() - start, time.process_time() - computed]
         elif task["do"] == "vectors":
             answer = peer.embed(given["texts"], given["batch"]).ravel().tolist()
         else:

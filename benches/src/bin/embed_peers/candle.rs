@@ -8,7 +8,7 @@ use candle_nn::VarBuilder;
 use candle_transformers::models::{bert, llama};
 use tokenizers::{PaddingParams, Tokenizer, TruncationParams};
 
-use crate::{Embedder, Result};
+use crate::{Embedder, Result, Seconds};
 
 pub(crate) const NAME: &str = "candle 0.11";
 
@@ -81,10 +81,8 @@ impl Embedder for Bert<'_> {
         NAME.to_owned()
     }
 
-    fn embed(&mut self) -> Result<f64> {
-        let start = Instant::now();
-        self.all()?;
-        Ok(start.elapsed().as_secs_f64())
+    fn embed(&mut self) -> Result<Seconds> {
+        Seconds::of(|| self.all())
     }
 
     fn queries(&mut self, count: usize) -> Result<Vec<f64>> {

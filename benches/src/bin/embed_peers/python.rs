@@ -6,7 +6,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::{Embedder, Result};
+use crate::{Embedder, Result, Seconds};
 
 pub(crate) struct Peer {
     process: Child,
@@ -23,7 +23,7 @@ impl Peer {
         model: &Path,
         texts: &[&str],
         query: &str,
-        batch: usize,
+        [batch, threads]: [usize; 2],
     ) -> Result<Self> {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers/embed.py");
         let mut process = Command::new(python)
@@ -34,7 +34,8 @@ impl Peer {
         let input = process.stdin.take().ok_or("no input")?;
         let output = BufReader::new(process.stdout.take().ok_or("no output")?);
         let mut peer = Self { process, input, output, name: String::new() };
-        let ready = peer.ask(&json!({"texts": texts, "query": query, "batch": batch}))?;
+        let given = json!({"texts": texts, "query": query, "batch": batch, "threads": threads});
+        let ready = peer.ask(&given)?;
         peer.name = ready.as_str().ok_or("no name")?.to_owned();
         Ok(peer)
     }
@@ -53,8 +54,9 @@ impl Embedder for Peer {
         self.name.clone()
     }
 
-    fn embed(&mut self) -> Result<f64> {
-        Ok(self.ask(&json!({"do": "embed"}))?.as_f64().ok_or("no number")?)
+    fn embed(&mut self) -> Result<Seconds> {
+        let [wall, cpu] = serde_json::from_value(self.ask(&json!({"do": "embed"}))?)?;
+        Ok(Seconds { wall, cpu })
     }
 
     fn queries(&mut self, count: usize) -> Result<Vec<f64>> {
