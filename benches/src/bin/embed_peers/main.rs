@@ -53,17 +53,36 @@ struct Arguments {
     /// Tokens generated in each round.
     #[arg(long, default_value_t = 64)]
     tokens: usize,
+    /// Threads of each; by default as many as there are cores.
+    #[arg(long)]
+    threads: Option<usize>,
 }
 
 /// What is compared.
 trait Embedder {
     fn name(&self) -> String;
-    /// Seconds for all texts.
-    fn embed(&mut self) -> Result<f64>;
+    /// What all texts take.
+    fn embed(&mut self) -> Result<Seconds>;
     /// Seconds of each of some single queries.
     fn queries(&mut self, count: usize) -> Result<Vec<f64>>;
     /// All texts' vectors, one after the other, in the order of the file.
     fn vectors(&mut self) -> Result<Vec<f32>>;
+}
+
+/// By the clock, and summed over cores, where another's work on the machine hardly counts.
+#[derive(Clone, Copy)]
+struct Seconds {
+    wall: f64,
+    cpu: f64,
+}
+
+impl Seconds {
+    fn of<T>(work: impl FnOnce() -> Result<T>) -> Result<Self> {
+        let cpu = || proclivity_benches::cpu_seconds().unwrap_or(f64::NAN);
+        let (start, computed) = (Instant::now(), cpu());
+        work()?;
+        Ok(Self { wall: start.elapsed().as_secs_f64(), cpu: cpu() - computed })
+    }
 }
 
 struct Ours<'a> {
@@ -74,13 +93,11 @@ struct Ours<'a> {
 
 impl Embedder for Ours<'_> {
     fn name(&self) -> String {
-        format!("proclivity {} on flex", env!("CARGO_PKG_VERSION"))
+        ours_name()
     }
 
-    fn embed(&mut self) -> Result<f64> {
-        let start = Instant::now();
-        self.encoder.embed(self.texts, &mut |_| {})?;
-        Ok(start.elapsed().as_secs_f64())
+    fn embed(&mut self) -> Result<Seconds> {
+        Seconds::of(|| Ok(self.encoder.embed(self.texts, &mut |_| {})?))
     }
 
     fn queries(&mut self, count: usize) -> Result<Vec<f64>> {
@@ -99,6 +116,9 @@ impl Embedder for Ours<'_> {
 
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
+    let cores = std::thread::available_parallelism()?.get();
+    let threads = arguments.threads.unwrap_or(cores);
+    rayon::ThreadPoolBuilder::new().num_threads(threads).build_global()?;
     let device: ComputeDevice = "flex".parse()?;
     let file = std::fs::read_to_string(&arguments.texts)?;
     let texts: Vec<&str> = file.lines().take(arguments.count).collect();
@@ -111,12 +131,12 @@ fn main() -> Result<()> {
     }
     let query = query.ok_or("no text has 16 tokens")?;
     println!(
-        "{} texts, {} tokens, batch {}, {} threads, {}",
+        "{} texts, {} tokens, batch {}, {threads} threads, {}, load before {}",
         texts.len(),
         encoder.count_tokens(&texts)?,
         arguments.batch,
-        std::thread::available_parallelism()?,
         cpu(),
+        load(),
     );
     let mut peers: Vec<Box<dyn Embedder + '_>> =
         vec![Box::new(Ours { encoder, texts: &texts, query })];
@@ -129,7 +149,7 @@ fn main() -> Result<()> {
                 &arguments.model,
                 &texts,
                 query,
-                arguments.batch,
+                [arguments.batch, threads],
             )?));
         }
     }
@@ -147,8 +167,8 @@ fn embedders(
     texts: usize,
 ) -> Result<()> {
     let vectors = peers.iter_mut().map(|peer| peer.vectors()).collect::<Result<Vec<_>>>()?;
-    let mut seconds: Vec<Vec<f64>> = vec![Vec::new(); peers.len()];
-    let mut latencies = seconds.clone();
+    let mut seconds: Vec<Vec<Seconds>> = vec![Vec::new(); peers.len()];
+    let mut latencies: Vec<Vec<f64>> = vec![Vec::new(); peers.len()];
     for _ in 0..arguments.rounds {
         for (peer, seconds) in peers.iter_mut().zip(&mut seconds) {
             seconds.push(peer.embed()?);
@@ -159,9 +179,10 @@ fn embedders(
     }
     println!();
     println!(
-        "| | texts/s | ours ÷ theirs | 16 tokens: ms, median · p95 | theirs ÷ ours | max difference |"
+        "| | texts/s | ours ÷ theirs | CPU seconds | theirs ÷ ours | 16 tokens, ms: least · median \
+         · 95 % | theirs ÷ ours | max difference |"
     );
-    println!("|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|---|");
     let medians: Vec<Vec<f64>> = latencies
         .iter()
         .map(|all| all.chunks(arguments.queries).map(|round| quantile(round, 0.5)).collect())
@@ -169,13 +190,16 @@ fn embedders(
     for (index, peer) in peers.iter().enumerate() {
         let difference = vectors[0].iter().zip(&vectors[index]).map(|(a, b)| (a - b).abs());
         let same = vectors[0].len() == vectors[index].len();
+        let latency = |share| 1e3 * quantile(&latencies[index], share);
         println!(
-            "| {} | {:.0} | {} | {:.2} · {:.2} | {} | {} |",
+            "| {} | {:.0} | {} | {} | {:.1} · {:.1} · {:.1} | {} | {} |",
             peer.name(),
-            texts as f64 / quantile(&seconds[index], 0.5),
-            ratio(&seconds[index], &seconds[0]),
-            1e3 * quantile(&latencies[index], 0.5),
-            1e3 * quantile(&latencies[index], 0.95),
+            texts as f64 / quantile(&walls(&seconds[index]), 0.5),
+            ratio(&walls(&seconds[index]), &walls(&seconds[0])),
+            on_cores(&seconds[index], &seconds[0]),
+            latency(0.0),
+            latency(0.5),
+            latency(0.95),
             ratio(&medians[index], &medians[0]),
             if same { format!("{:.1e}", difference.fold(0.0, f32::max)) } else { "–".to_owned() },
         );
@@ -195,42 +219,56 @@ fn decoders(
     let theirs = candle::Llama::load(directory)?;
     let long = PROMPT.repeat(28);
     let first = GenerateConfig { max_tokens: 1, ..GenerateConfig::default() };
-    let mut seconds: [Vec<f64>; 4] = Default::default();
+    let (mut writing, mut reading): ([Vec<Seconds>; 2], [Vec<Seconds>; 2]) = Default::default();
     let mut same = true;
     for _ in 0..arguments.rounds {
-        let start = Instant::now();
-        let written = ours.generate(PROMPT, &config, &mut |_| {})?;
-        seconds[0].push(start.elapsed().as_secs_f64() / written.tokens.len() as f64);
-        let start = Instant::now();
-        let tokens = theirs.generate(PROMPT, arguments.tokens)?;
-        seconds[1].push(start.elapsed().as_secs_f64() / tokens.len() as f64);
-        same &= written.tokens == tokens;
-        let start = Instant::now();
-        ours.generate(&long, &first, &mut |_| {})?;
-        seconds[2].push(start.elapsed().as_secs_f64());
-        let start = Instant::now();
-        theirs.generate(&long, 1)?;
-        seconds[3].push(start.elapsed().as_secs_f64());
+        let (mut ours_wrote, mut theirs_wrote) = (Vec::new(), Vec::new());
+        writing[0].push(Seconds::of(|| {
+            ours_wrote = ours.generate(PROMPT, &config, &mut |_| {})?.tokens;
+            Ok(())
+        })?);
+        writing[1].push(Seconds::of(|| {
+            theirs_wrote = theirs.generate(PROMPT, arguments.tokens)?;
+            Ok(())
+        })?);
+        same &= ours_wrote == theirs_wrote;
+        reading[0].push(Seconds::of(|| Ok(ours.generate(&long, &first, &mut |_| {})?))?);
+        reading[1].push(Seconds::of(|| theirs.generate(&long, 1))?);
     }
-    let read = theirs.count(&long)?;
     println!();
     println!(
-        "| | greedy tokens/s | ours ÷ theirs | prompt of {read} tokens: ms | theirs ÷ ours | same tokens |"
+        "| | greedy tokens/s | ours ÷ theirs | CPU seconds | theirs ÷ ours | prompt of {} tokens, ms \
+         | theirs ÷ ours | same tokens |",
+        theirs.count(&long)?
     );
-    println!("|---|---|---|---|---|---|");
-    let names =
-        [format!("proclivity {} on flex", env!("CARGO_PKG_VERSION")), candle::NAME.to_owned()];
+    println!("|---|---|---|---|---|---|---|---|");
+    let names = [ours_name(), candle::NAME.to_owned()];
     for (index, name) in names.iter().enumerate() {
         println!(
-            "| {name} | {:.1} | {} | {:.0} | {} | {} |",
-            1.0 / quantile(&seconds[index], 0.5),
-            ratio(&seconds[index], &seconds[0]),
-            1e3 * quantile(&seconds[2 + index], 0.5),
-            ratio(&seconds[2 + index], &seconds[2]),
+            "| {name} | {:.1} | {} | {} | {:.0} | {} | {} |",
+            arguments.tokens as f64 / quantile(&walls(&writing[index]), 0.5),
+            ratio(&walls(&writing[index]), &walls(&writing[0])),
+            on_cores(&writing[index], &writing[0]),
+            1e3 * quantile(&walls(&reading[index]), 0.5),
+            ratio(&walls(&reading[index]), &walls(&reading[0])),
             if same { "yes" } else { "no" },
         );
     }
     Ok(())
+}
+
+fn ours_name() -> String {
+    format!("proclivity {} on flex", env!("CARGO_PKG_VERSION"))
+}
+
+fn walls(seconds: &[Seconds]) -> Vec<f64> {
+    seconds.iter().map(|seconds| seconds.wall).collect()
+}
+
+/// The median of CPU seconds, and their ratio.
+fn on_cores(theirs: &[Seconds], ours: &[Seconds]) -> String {
+    let [theirs, ours] = [theirs, ours].map(|all| all.iter().map(|it| it.cpu).collect::<Vec<_>>());
+    format!("{:.1} | {}", quantile(&theirs, 0.5), ratio(&theirs, &ours))
 }
 
 /// The median of the rounds' ratios, with the least and the largest.
@@ -251,4 +289,10 @@ fn cpu() -> String {
     let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = info.lines().find_map(|line| line.strip_prefix("model name"));
     model.map_or("unknown CPU", |model| model.trim_start_matches(['\t', ' ', ':'])).to_owned()
+}
+
+/// Processes that want to compute, in the last minute's mean.
+fn load() -> String {
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    load.split(' ').next().unwrap_or("unknown").to_owned()
 }
