@@ -99,6 +99,55 @@ impl Embedder for Bert<'_> {
     }
 }
 
+/// Nothing but the matrix products of a BERT, by the `gemm` crate: what can be reached with it.
+pub(crate) struct Products {
+    /// `[from, to]`
+    weights: Vec<Tensor>,
+    tokens: usize,
+}
+
+impl Products {
+    /// Of MiniLM: six blocks of width 384.
+    pub(crate) fn new(tokens: usize) -> Result<Self> {
+        let shapes = [(384, 1152), (384, 384), (384, 1536), (1536, 384)];
+        let weights = (0..24).map(|at| Tensor::rand(-1_f32, 1.0, shapes[at % 4], &Device::Cpu));
+        Ok(Self { weights: weights.collect::<candle_core::Result<_>>()?, tokens })
+    }
+
+    fn multiply(&self, rows: usize) -> Result<()> {
+        for weight in &self.weights {
+            let from = weight.dims2()?.0;
+            Tensor::ones((rows, from), DType::F32, &Device::Cpu)?.matmul(weight)?;
+        }
+        Ok(())
+    }
+}
+
+impl Embedder for Products {
+    fn name(&self) -> String {
+        "(the products alone, gemm 0.19)".to_owned()
+    }
+
+    fn embed(&mut self) -> Result<Seconds> {
+        const ROWS: usize = 512;
+        Seconds::of(|| {
+            for first in (0..self.tokens).step_by(ROWS) {
+                self.multiply(ROWS.min(self.tokens - first))?;
+            }
+            Ok(())
+        })
+    }
+
+    fn queries(&mut self, count: usize) -> Result<Vec<f64>> {
+        let query = |_| Ok(Seconds::of(|| self.multiply(16))?.wall);
+        (0..count).map(query).collect()
+    }
+
+    fn vectors(&mut self) -> Result<Vec<f32>> {
+        Ok(Vec::new())
+    }
+}
+
 /// `Llama` of candle-transformers with its cache of keys and values.
 pub(crate) struct Llama {
     model: llama::Llama,

@@ -130,10 +130,10 @@ fn main() -> Result<()> {
         }
     }
     let query = query.ok_or("no text has 16 tokens")?;
+    let tokens = encoder.count_tokens(&texts)?;
     println!(
-        "{} texts, {} tokens, batch {}, {threads} threads, {}, load before {}",
+        "{} texts, {tokens} tokens, batch {}, {threads} threads, {}, load before {}",
         texts.len(),
-        encoder.count_tokens(&texts)?,
         arguments.batch,
         cpu(),
         load(),
@@ -153,6 +153,7 @@ fn main() -> Result<()> {
             )?));
         }
     }
+    peers.push(Box::new(candle::Products::new(tokens)?));
     embedders(&mut peers, &arguments, texts.len())?;
     drop(peers);
     match &arguments.decoder {
