@@ -192,6 +192,16 @@ pub enum EncoderError {
         /// The optimiser step, from 1.
         step: usize,
     },
+    /// An item that a next-item model doesn't know.
+    #[error("history {index} (from 0) has item {item}, but there are {items} items")]
+    UnknownItem {
+        /// Position of the history among those given.
+        index: usize,
+        /// The item.
+        item: u32,
+        /// How many items there are.
+        items: usize,
+    },
     /// A checkpoint of training with other settings, data or initial weights.
     #[error("{path} is a checkpoint of another run: take another directory or delete it")]
     OtherRun {

@@ -8,6 +8,8 @@ mod decoder;
 mod device;
 mod error;
 mod model;
+mod next_item;
+mod parameters;
 mod training;
 mod vectorized;
 mod weights;
@@ -19,4 +21,8 @@ pub use decoder::{Decoder, Finish, GenerateConfig, Generated, TokenScore};
 pub use device::ComputeDevice;
 pub use error::EncoderError;
 pub use model::{LanguageModel, TextEncoder};
+pub use next_item::{
+    Combine, NextItemConfig, NextItemData, NextItemLoss, NextItemModel, NextItemRanking,
+    NextItemReport, NextItemTraining,
+};
 pub use training::{EpochReport, OptimizerConfig, Schedule, TrainProgress};

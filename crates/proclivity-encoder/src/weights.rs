@@ -89,6 +89,12 @@ impl WeightFiles {
         self.files.iter().any(|file| file.header.info(name).is_some())
     }
 
+    /// Refuses a tensor that is missing or has another shape.
+    pub(crate) fn check(&self, name: &str, shape: &[usize]) -> Result<(), EncoderError> {
+        let holder = self.files.iter().find(|file| file.header.info(name).is_some());
+        holder.unwrap_or(&self.files[0]).stored(name, shape).map(|_| ())
+    }
+
     /// A tensor as finite f32 of the expected shape.
     pub(crate) fn take<const D: usize>(
         &self,
@@ -158,14 +164,23 @@ impl WeightFile {
         Ok(Self { path, header, start })
     }
 
-    fn read(&self, name: &str, shape: &[usize]) -> Result<TensorData, EncoderError> {
+    /// What the header says about a tensor of this shape, and where its bytes are.
+    fn stored<'a>(
+        &'a self,
+        name: &'a str,
+        shape: &[usize],
+    ) -> Result<(Stored<'a>, (usize, usize)), EncoderError> {
         let info = self.header.info(name).ok_or_else(|| EncoderError::MissingTensor {
             path: self.path.clone(),
             tensor: name.to_owned(),
         })?;
         let stored = Stored { path: &self.path, name, dtype: info.dtype, shape: &info.shape };
         stored.check(shape)?;
-        let (from, to) = info.data_offsets;
+        Ok((stored, info.data_offsets))
+    }
+
+    fn read(&self, name: &str, shape: &[usize]) -> Result<TensorData, EncoderError> {
+        let (stored, (from, to)) = self.stored(name, shape)?;
         let bytes = File::open(&self.path).and_then(|mut file| {
             file.seek(SeekFrom::Start(self.start + from as u64))?;
             let mut bytes = vec![0; to - from];

@@ -14,6 +14,7 @@ mod write;
 
 pub use config::{CausalConfig, TrainConfig};
 use network::{Network, host};
+pub(crate) use softmax::loss_gradient;
 use tokens::TextTokenizer;
 pub use train::TrainReport;
 pub use write::Segment;

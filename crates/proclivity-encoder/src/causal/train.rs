@@ -9,10 +9,12 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::corpus::{Corpus, Window, unigram};
-use super::network::{Dropout, Network};
+use super::network::Network;
 use super::tokens::TextTokenizer;
 use super::{CausalConfig, CausalModel, TrainConfig};
-use crate::training::{self, BatchGradients, EpochReport, Run, Task, TrainProgress, Validation};
+use crate::training::{
+    self, BatchGradients, Dropout, EpochReport, Run, Task, TrainProgress, Validation,
+};
 use crate::{ComputeDevice, EncoderError};
 
 /// What training did.
