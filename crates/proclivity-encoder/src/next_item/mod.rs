@@ -76,7 +76,8 @@ pub struct NextItemRanking {
 pub struct NextItemData<'a> {
     /// What users did, oldest first; those with one item teach nothing but its frequency.
     pub sequences: &'a [&'a [u32]],
-    /// Histories and what came next; the best epoch is chosen on them.
+    /// Histories and what came next; the best epoch is chosen on them. Without any, the last epoch
+    /// is kept.
     pub validation: &'a [(&'a [u32], u32)],
     /// A vector of each item, of any length: `[items, dimensions]`.
     pub item_vectors: ArrayView2<'a, f32>,
@@ -88,7 +89,7 @@ impl NextItemModel {
     ///
     /// # Errors
     /// When a setting is out of its range, an item is unknown or a vector isn't finite, when there
-    /// is nothing to train on or to validate with, when the directory can't be written or holds
+    /// is nothing to train on, when the directory can't be written or holds
     /// another run, and when the loss is no finite number any more.
     pub fn train(
         data: &NextItemData<'_>,
@@ -117,12 +118,8 @@ impl NextItemModel {
         }
         let sequences: Vec<&[u32]> =
             data.sequences.iter().copied().filter(|sequence| sequence.len() > 1).collect();
-        for (empty, role) in
-            [(sequences.is_empty(), "training"), (data.validation.is_empty(), "validation")]
-        {
-            if empty {
-                return Err(EncoderError::EmptyCorpus { role });
-            }
+        if sequences.is_empty() {
+            return Err(EncoderError::EmptyCorpus { role: "training" });
         }
 
         let seed = training.optimizer.seed;

@@ -175,7 +175,7 @@ fn the_sampled_softmax_s_gradient_is_nearer_to_the_full_one_s_with_more_negative
     };
     for popularity in [0.0, 1.0] {
         let (few, many) = (distance(2, popularity), distance(20, popularity));
-        assert!(many < few && many < 0.2, "{popularity}: {few} {many}");
+        assert!(many < 0.5 * few, "{popularity}: {few} {many}");
     }
 }
 
