@@ -136,20 +136,22 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
 
     let all = ItemSequences::positive(&log);
     let held_out = all.leave_one_out();
-    let train = all.users().map(|user| held_out.train(user));
     let test: Vec<(&[u32], u32)> = all.users().filter_map(|user| held_out.test(user)).collect();
-    let (name, sequences, validation): (&str, Vec<&[u32]>, Vec<(&[u32], u32)>) = match arguments
-        .variant
-    {
-        Variant::TrainOnly => {
-            let validation = all.users().filter_map(|user| held_out.validation(user));
-            ("train_only", train.collect(), validation.collect())
-        }
-        Variant::Refit => {
-            let all = all.users().zip(train);
-            let history = |(user, train)| held_out.test(user).map_or(train, |(history, _)| history);
-            ("refit", all.map(history).collect(), Vec::new())
-        }
+    let name = match arguments.variant {
+        Variant::TrainOnly => "train_only",
+        Variant::Refit => "refit",
+    };
+    let with_validation = arguments.variant == Variant::Refit;
+    let sequences: Vec<&[u32]> = all
+        .users()
+        .map(|user| match held_out.test(user) {
+            Some((history, _)) if with_validation => history,
+            _ => held_out.train(user),
+        })
+        .collect();
+    let validation: Vec<(&[u32], u32)> = match arguments.variant {
+        Variant::TrainOnly => all.users().filter_map(|user| held_out.validation(user)).collect(),
+        Variant::Refit => Vec::new(),
     };
     let training = NextItemTraining {
         epochs: epochs(arguments)?,

@@ -12,7 +12,7 @@ use super::network::Network;
 use super::scorer::Scorer;
 use super::task::NextItemTask;
 use super::*;
-use crate::training::Task as _;
+use crate::training::{OptimizerConfig, Schedule, Task as _};
 
 const ITEMS: usize = 23;
 
@@ -209,5 +209,57 @@ fn other_devices_path_scores_as_the_host_s() {
             let total: f64 = own.iter().map(|&p| f64::from(p).exp()).sum();
             assert!((total - 1.0).abs() < 1e-5);
         }
+    }
+}
+
+#[test]
+fn fifty_steps_lose_what_pytorch_s_lose() {
+    #[derive(serde::Deserialize)]
+    struct Expected {
+        steps: usize,
+        learning_rate: f64,
+        warm_up: f64,
+        gradient_norm: f64,
+        sequences: Vec<Vec<u32>>,
+        losses: Vec<f64>,
+        log_probs: Vec<f32>,
+    }
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/tiny-next-item");
+    let expected = std::fs::read(directory.join("expected.json")).unwrap();
+    let expected: Expected = serde_json::from_slice(&expected).unwrap();
+    for on_host in [true, false] {
+        let model = NextItemModel::load(&directory, &device()).unwrap();
+        let training = NextItemTraining {
+            epochs: expected.steps,
+            items_per_batch: usize::MAX,
+            optimizer: OptimizerConfig {
+                learning_rate: expected.learning_rate,
+                schedule: Schedule::Cosine,
+                warm_up: expected.warm_up,
+                gradient_norm: expected.gradient_norm,
+                ..Default::default()
+            },
+            ..Default::default()
+        };
+        let task = NextItemTask {
+            sequences: expected.sequences.iter().map(Vec::as_slice).collect(),
+            validation: &[],
+            config: &model.config,
+            training: &training,
+            negatives: Negatives::new(training.loss, &vec![0; model.items]),
+            on_host,
+        };
+        let optimizer = &training.optimizer;
+        let run = Run { optimizer, directory: None, fingerprint: String::new() };
+        let (network, epochs) =
+            training::fit(model.network.clone(), &task, &run, &mut |_| {}).unwrap();
+        assert_eq!(epochs.len(), 50);
+        for (epoch, expected) in epochs.iter().zip(&expected.losses) {
+            let difference = (epoch.train_loss - expected).abs();
+            assert!(difference < 1e-3, "step {}: {difference}", epoch.epoch);
+        }
+        let after = NextItemModel::assemble(model.config, network, model.items, &device());
+        let got = after.log_probs(&expected.sequences[0]).unwrap();
+        assert!(got.iter().zip(&expected.log_probs).all(|(a, b)| (a - b).abs() < 5e-3));
     }
 }
