@@ -139,7 +139,7 @@ fn a_history_s_probabilities_sum_to_one_and_are_its_own() {
         assert!(row.iter().zip(reversed).all(|(a, b)| (a - b).abs() < 1e-5));
     }
     // Only the newest items are seen.
-    let long = [&[7; 30], &histories[3][..]].concat();
+    let long = [&[7; 30], histories[3]].concat();
     let short = &long[long.len() - model.config().length..];
     assert_eq!(model.log_probs(&long).unwrap(), model.log_probs(short).unwrap());
 }
