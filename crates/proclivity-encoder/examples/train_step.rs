@@ -4,7 +4,8 @@
 //! cargo run --release --example train_step -- PYTHON [ROUNDS] [STEPS]
 //! ```
 //!
-//! PYTHON is an interpreter with PyTorch. 64 users of 128 items, 3,417 items in all, width 128, two
+//! PYTHON is an interpreter with PyTorch, which gets as many threads as we do
+//! (`RAYON_NUM_THREADS`). 64 users of 128 items, 3,417 items in all, width 128, two
 //! blocks, the full softmax; the peer is `benches/peers/train_step.py`.
 #![expect(clippy::print_stdout, reason = "a command")]
 
@@ -32,7 +33,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         theirs.extend(peer(&python, steps)?);
     }
     let (ours, theirs) = (median(ours), median(theirs));
-    println!("a step of 64 × 128 items, median of {} in {rounds} rounds:", rounds * steps);
+    let (count, threads) = (rounds * steps, rayon::current_num_threads());
+    println!("a step of 64 × 128 items on {threads} threads, median of {count}, {rounds} rounds:");
     println!("  ours {ours:.3} s, PyTorch {theirs:.3} s, ratio {:.2}", ours / theirs);
     Ok(())
 }
@@ -62,7 +64,10 @@ fn own(steps: usize) -> Result<Vec<f64>, Box<dyn Error>> {
 
 fn peer(python: &str, steps: usize) -> Result<Vec<f64>, Box<dyn Error>> {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../benches/peers/train_step.py");
-    let output = Command::new(python).args([script, "--steps", &steps.to_string()]).output()?;
+    let threads = rayon::current_num_threads().to_string();
+    let output = Command::new(python)
+        .args([script, "--steps", &steps.to_string(), "--threads", &threads])
+        .output()?;
     if !output.status.success() {
         return Err(String::from_utf8_lossy(&output.stderr).into());
     }

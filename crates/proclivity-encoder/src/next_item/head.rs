@@ -57,11 +57,13 @@ impl Head<'_> {
         let (width, all) = (self.network.width, self.interests * self.network.width);
         let vectors = self.vectors(hidden);
         let mut gradient = vec![0.0; vectors.len()];
-        let mut loss = 0.0;
+        let (mut loss, mut logits) = (0.0, Vec::new());
         let chunks = vectors.chunks(ROWS * all).zip(gradient.chunks_mut(ROWS * all));
         for ((vectors, gradient), targets) in chunks.zip(targets.chunks(ROWS)) {
             loss += match negatives.loss {
-                NextItemLoss::Softmax => self.softmax(vectors, targets, gradient, into),
+                NextItemLoss::Softmax => {
+                    self.softmax(vectors, targets, &mut logits, gradient, into)
+                }
                 _ => self.sampled(vectors, targets, (negatives, rng), gradient, into),
             };
         }
@@ -80,20 +82,21 @@ impl Head<'_> {
         &self,
         vectors: &[f32],
         targets: &[u32],
+        logits: &mut Vec<f32>,
         gradient: &mut [f32],
         into: &mut HostNetwork,
     ) -> f64 {
         let (width, items) = (self.network.width, self.network.bias.len());
         let table = rows(&self.network.items, width);
         let vectors = rows(vectors, width);
-        let mut logits = vec![0.0; vectors.nrows() * items];
-        product(rows_mut(&mut logits, items), vectors, table.transpose());
-        let mut combined = self.combined(&mut logits, items);
-        let scores = combined.as_mut().unwrap_or(&mut logits);
+        logits.resize(vectors.nrows() * items, 0.0);
+        product(rows_mut(logits, items), vectors, table.transpose());
+        let mut combined = self.combined(logits, items);
+        let scores = combined.as_mut().unwrap_or(logits);
         let (loss, bias_gradient) = loss_gradient(scores, &self.network.bias, targets, 1.0);
         add(&mut into.bias, &bias_gradient);
-        self.spread(&mut logits, combined.as_deref(), items);
-        let logits = rows(&logits, items);
+        self.spread(logits, combined.as_deref(), items);
+        let logits = rows(logits, items);
         product(rows_mut(gradient, width), logits, table);
         add_product(rows_mut(&mut into.items, width), logits.transpose(), vectors);
         loss
