@@ -198,8 +198,8 @@ fn killed_within_an_epoch_it_goes_on_to_the_same_bits() {
 }
 
 #[test]
-fn without_validation_the_last_epoch_is_kept() {
-    let ring = Ring::new();
+fn without_validation_the_last_epoch_is_kept_and_without_vectors_items_begin_anywhere() {
+    let ring = Ring { vectors: Array2::zeros((ITEMS, 0)), ..Ring::new() };
     let sequences: Vec<&[u32]> = ring.sequences.iter().map(Vec::as_slice).collect();
     let item_vectors = ring.vectors.view();
     let data = NextItemData { sequences: &sequences, validation: &[], item_vectors };

@@ -24,9 +24,8 @@ pub(super) fn principal_components(
         let mean = column.mean().unwrap_or(0.0);
         column -= mean;
     }
-    let covariance = centred.t().dot(&centred).as_standard_layout().into_owned();
-    let covariance = covariance.as_slice().unwrap_or_default();
-    let covariance = MatRef::from_row_major_slice(covariance, dimensions, dimensions);
+    let covariance: Vec<f64> = centred.t().dot(&centred).iter().copied().collect();
+    let covariance = MatRef::from_row_major_slice(&covariance, dimensions, dimensions);
     let eigen = covariance
         .self_adjoint_eigen(Side::Lower)
         .map_err(|_| EncoderError::NonFiniteEmbedding { index: 0 })?;
