@@ -192,6 +192,12 @@ pub enum EncoderError {
         /// The optimiser step, from 1.
         step: usize,
     },
+    /// A checkpoint of training with other settings, data or initial weights.
+    #[error("{path} is a checkpoint of another run: take another directory or delete it")]
+    OtherRun {
+        /// The checkpoint.
+        path: PathBuf,
+    },
     /// A text to score that alone is longer than the context.
     #[error("continuation {index} (from 0) has {tokens} tokens, but the context holds {context}")]
     ContinuationTooLong {

@@ -2,14 +2,14 @@
 //! tensor at a time.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Component, Path, PathBuf};
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use safetensors::SafeTensorError;
-use safetensors::tensor::{Dtype, Metadata};
+use safetensors::tensor::{Dtype, Metadata, TensorView};
 use serde::Deserialize;
 
 use crate::EncoderError;
@@ -61,6 +61,16 @@ impl WeightFiles {
         };
         let files = paths.into_iter().map(WeightFile::open).collect::<Result<_, _>>()?;
         Ok(Self { files, taken: RefCell::default() })
+    }
+
+    /// Opens one file.
+    pub(crate) fn open_file(path: PathBuf) -> Result<Self, EncoderError> {
+        Ok(Self { files: vec![WeightFile::open(path)?], taken: RefCell::default() })
+    }
+
+    /// An entry of the first file's metadata.
+    pub(crate) fn metadata(&self, key: &str) -> Option<&str> {
+        self.files[0].header.metadata().as_ref()?.get(key).map(String::as_str)
     }
 
     /// Hashes all files whole.
@@ -164,6 +174,26 @@ impl WeightFile {
         });
         stored.decode(bytes.map_err(|source| EncoderError::Io { path: self.path.clone(), source })?)
     }
+}
+
+/// Tensors of f32 as the bytes of a safetensors file, which errors name.
+pub(crate) fn safetensors(
+    tensors: Vec<(String, TensorData)>,
+    metadata: Option<HashMap<String, String>>,
+    path: &Path,
+) -> Result<Vec<u8>, EncoderError> {
+    let invalid = |source| EncoderError::Safetensors { path: path.to_owned(), source };
+    let tensors: Vec<(String, TensorData)> =
+        tensors.into_iter().map(|(name, data)| (name, data.convert::<f32>())).collect();
+    let views = tensors
+        .iter()
+        .map(|(name, data)| {
+            let view = TensorView::new(Dtype::F32, data.shape().to_vec(), data.as_bytes())?;
+            Ok((name.as_str(), view))
+        })
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(invalid)?;
+    safetensors::serialize(views, metadata).map_err(invalid)
 }
 
 /// What a file says about a tensor.
