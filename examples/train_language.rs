@@ -78,7 +78,8 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     if let Some(folder) = &arguments.texts {
         fs::create_dir_all(folder)?;
         for (name, texts) in [("train.txt", &train), ("held_out.txt", &held_out)] {
-            let lines: Vec<String> = texts.iter().map(|text| text.replace('\n', " ") + "\n").collect();
+            let lines: Vec<String> =
+                texts.iter().map(|text| text.replace('\n', " ") + "\n").collect();
             fs::write(folder.join(name), lines.concat())?;
         }
     }
@@ -106,7 +107,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         &training,
         &arguments.device,
         &mut |progress| match progress {
-            TrainProgress::Step { step, steps, loss } => {
+            TrainProgress::Step { step, steps, loss, .. } => {
                 bar.set_length(steps as u64);
                 bar.set_position(step as u64);
                 bar.set_message(format!("training, loss {loss:.3}"));

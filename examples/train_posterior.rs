@@ -21,8 +21,8 @@ use proclivity::encoder::{
     TrainProgress,
 };
 use proclivity::posterior::{
-    Belief, CoverageConfig, Credible, Dirichlet, DirichletMixture, InterestLikelihood,
-    InterestModel, PosteriorError, Replicate, SbcConfig, exact_shares,
+    CoverageConfig, Credible, Dirichlet, DirichletMixture, InterestLikelihood, InterestModel,
+    PosteriorError, Replicate, SbcConfig, exact_shares,
 };
 use proclivity_examples::{progress_bar, tell};
 use rand::{Rng, RngExt, SeedableRng};
@@ -141,8 +141,10 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         })?;
     bar.finish();
     let seconds: f64 = epochs.iter().map(|epoch| epoch.seconds).sum();
-    println!("{} users simulated, {seconds:.0} s.\n",
-        config.epochs * config.steps_per_epoch * config.users_per_step);
+    println!(
+        "{} users simulated, {seconds:.0} s.\n",
+        config.epochs * config.steps_per_epoch * config.users_per_step
+    );
     if let Some(path) = &arguments.out {
         network.save(path)?;
     }
@@ -161,6 +163,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let prior = |_: &[u32]| Ok(shop.model.prior().clone());
     println!("| posterior | KL(exact ‖ it), nats | 50 % | 90 % | SBC, p |\n|---|---|---|---|---|");
     row("network", &shop, &learned)?;
+    row("best Dirichlet", &shop, &|history| best_dirichlet(&shop.exact(history)?))?;
     row("running belief", &shop, &running)?;
     row("prior", &shop, &prior)
 }
@@ -171,7 +174,8 @@ fn row(name: &str, shop: &Shop, posterior: &Posterior<'_>) -> Result<(), Box<dyn
     let coverage = config.run(|rng| {
         let user = shop.user(rng);
         let posterior = posterior(&user.history)?;
-        let cdf = |(k, &share)| Credible::from_cdf(posterior.marginal_cdf(k, share), &config.levels);
+        let cdf =
+            |(k, &share)| Credible::from_cdf(posterior.marginal_cdf(k, share), &config.levels);
         Ok(user.shares.iter().enumerate().map(cdf).collect())
     })?;
     let config = SbcConfig { replicates: 4000, seed: SEED_OF_COMPARISON, ..SbcConfig::default() };
@@ -208,7 +212,8 @@ fn divergence(shop: &Shop, posterior: &Posterior<'_>) -> Result<(f64, f64), Box<
             let components = exact.components();
             let weights: Vec<f64> = components.iter().map(|(weight, _)| *weight).collect();
             let shares = components[categorical(&weights, &mut rng)].1.sample(&mut rng);
-            let of_component = |(weight, part): &(f64, Dirichlet)| weight.ln() + log_density(part, &shares);
+            let of_component =
+                |(weight, part): &(f64, Dirichlet)| weight.ln() + log_density(part, &shares);
             let logs: Vec<f64> = components.iter().map(of_component).collect();
             let most = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
             let exact = most + logs.iter().map(|log| (log - most).exp()).sum::<f64>().ln();
@@ -219,6 +224,44 @@ fn divergence(shop: &Shop, posterior: &Posterior<'_>) -> Result<(f64, f64), Box<
     let mean = values.iter().sum::<f64>() / USERS as f64;
     let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / USERS as f64;
     Ok((mean, (variance / USERS as f64).sqrt()))
+}
+
+/// The Dirichlet distribution nearest to the exact posterior, which a network can at best return: it has
+/// the same E log θₖ, found by Minka's fixed point ψ(aₖ) = ψ(Σⱼ aⱼ) + E log θₖ.
+fn best_dirichlet(exact: &DirichletMixture) -> Result<Dirichlet, PosteriorError> {
+    let mut log_shares = vec![0.0; exact.interest_count()];
+    for (weight, part) in exact.components() {
+        let total = digamma(part.strength());
+        for (log, &a) in log_shares.iter_mut().zip(part.concentration()) {
+            *log += weight * (digamma(a) - total);
+        }
+    }
+    let mut concentration = vec![1.0; log_shares.len()];
+    for _ in 0..1000 {
+        let total = digamma(concentration.iter().sum());
+        let next: Vec<f64> = log_shares.iter().map(|log| inverse_digamma(total + log)).collect();
+        let moved = next.iter().zip(&concentration).map(|(a, b)| (a / b - 1.0).abs());
+        let moved = moved.fold(0.0, f64::max);
+        concentration = next;
+        if moved < 1e-6 {
+            break;
+        }
+    }
+    Dirichlet::new(concentration)
+}
+
+/// By bisection of log a.
+fn inverse_digamma(value: f64) -> f64 {
+    let (mut low, mut high) = (-12.0_f64, 12.0_f64);
+    for _ in 0..36 {
+        let middle = 0.5 * (low + high);
+        if digamma(middle.exp()) < value {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    (0.5 * (low + high)).exp()
 }
 
 fn log_density(dirichlet: &Dirichlet, shares: &[f64]) -> f64 {

@@ -39,7 +39,12 @@ impl ShareSimulator for Labelled {
         let events: Vec<u32> = (0..rng.random_range(0..=10))
             .map(|_| {
                 let mut left = rng.random::<f64>() * total;
-                (0..2).find(|&k| { left -= rates[k]; left < 0.0 }).unwrap_or(2) as u32
+                (0..2)
+                    .find(|&k| {
+                        left -= rates[k];
+                        left < 0.0
+                    })
+                    .unwrap_or(2) as u32
             })
             .collect();
         // Of the shares themselves: noisy, so that the average over simulated users is at work.
@@ -60,16 +65,18 @@ fn train(epochs: usize) -> DirichletNetwork {
 /// KL(Dirichlet(p) ‖ Dirichlet(q)).
 fn divergence(p: &[f64], q: &[f64]) -> f64 {
     let (sum_p, sum_q): (f64, f64) = (p.iter().sum(), q.iter().sum());
-    let parts = p.iter().zip(q).map(|(&p, &q)| {
-        ln_gamma(q) - ln_gamma(p) + (p - q) * (digamma(p) - digamma(sum_p))
-    });
+    let parts = p
+        .iter()
+        .zip(q)
+        .map(|(&p, &q)| ln_gamma(q) - ln_gamma(p) + (p - q) * (digamma(p) - digamma(sum_p)));
     ln_gamma(sum_p) - ln_gamma(sum_q) + parts.sum::<f64>()
 }
 
 #[test]
 fn the_network_learns_the_exact_posterior_of_labelled_events() {
     let network = train(15);
-    let histories: [&[u32]; 5] = [&[], &[0], &[2, 2, 2], &[0, 1, 1, 2, 1], &[1, 0, 0, 0, 0, 0, 2, 0]];
+    let histories: [&[u32]; 5] =
+        [&[], &[0], &[2, 2, 2], &[0, 1, 1, 2, 1], &[1, 0, 0, 0, 0, 0, 2, 0]];
     let learned = network.concentrations(&histories).unwrap();
     for (history, learned) in histories.iter().zip(learned.rows()) {
         let mut exact = PRIOR;

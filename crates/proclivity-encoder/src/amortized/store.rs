@@ -42,7 +42,8 @@ impl DirichletNetwork {
         let vectors = self.event_vectors.iter().copied().collect();
         let vectors = TensorData::new::<f32, _>(vectors, [kinds, features]);
         let mut tensors = vec![("event_vectors".to_owned(), vectors)];
-        for (name, layer) in [("event", event), ("deeper", deeper), ("set", set), ("output", output)]
+        for (name, layer) in
+            [("event", event), ("deeper", deeper), ("set", set), ("output", output)]
         {
             tensors.push((format!("{name}.weight"), layer.weight.val().into_data()));
             tensors.push((format!("{name}.bias"), layer.bias.val().into_data()));

@@ -1,7 +1,7 @@
 //! Training on simulated users: minus the log density of their shares.
 
 use burn::tensor::{Tensor, TensorData};
-use ndarray::{Array2, ArrayView2};
+use ndarray::ArrayView2;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use statrs::function::gamma::{digamma, ln_gamma};
@@ -41,10 +41,9 @@ pub(super) fn train(
     let mut rng = ChaCha8Rng::seed_from_u64(config.optimizer.seed);
     let burn = device.burn().clone().inner();
     let network = Network::new(event_vectors.ncols(), config.width, prior, &mut rng, &burn);
-    let validation = Task::draw(simulator, config, 0, config.validation_users)?;
+    let validation = DirichletTask::draw(simulator, config, 0, config.validation_users)?;
     let task = DirichletTask { simulator, config, validation };
-    let run =
-        Run { optimizer: &config.optimizer, directory: None, fingerprint: String::new() };
+    let run = Run { optimizer: &config.optimizer, directory: None, fingerprint: String::new() };
     let (network, epochs) = fit(network, &task, &run, progress)?;
     Ok((DirichletNetwork { network, event_vectors: event_vectors.to_owned() }, epochs))
 }
