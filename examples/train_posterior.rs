@@ -15,7 +15,7 @@ use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
 
 use clap::Parser;
-use ndarray::{Array2, ArrayView2, array};
+use ndarray::{Array2, ArrayView2, Axis, array};
 use proclivity::encoder::{
     ComputeDevice, DirichletNetwork, DirichletNetworkConfig, ShareSimulator, SimulatedUser,
     TrainProgress,
@@ -35,6 +35,9 @@ struct Arguments {
     /// The file for the network.
     #[arg(long)]
     out: Option<PathBuf>,
+    /// Dirichlet distributions in each mixture.
+    #[arg(long, default_value_t = 4)]
+    components: usize,
     /// Epochs of training.
     #[arg(long, default_value_t = 20)]
     epochs: usize,
@@ -60,8 +63,6 @@ struct Shop {
 struct User {
     shares: Vec<f64>,
     history: Vec<u32>,
-    /// Events of each interest, which the network never sees.
-    labels: Vec<f64>,
 }
 
 impl Shop {
@@ -82,15 +83,13 @@ impl Shop {
 
     fn user<R: Rng>(&self, rng: &mut R) -> User {
         let shares = self.model.prior().sample(rng);
-        let mut labels = vec![0.0; shares.len()];
         let history = (0..rng.random_range(1..=EVENTS)).map(|_| {
             let interest = categorical(&shares, rng);
-            labels[interest] += 1.0;
             let items = self.vectors.column(interest);
             categorical(&items.mapv(|log| f64::from(log).exp()).to_vec(), rng) as u32
         });
         let history = history.collect();
-        User { shares, history, labels }
+        User { shares, history }
     }
 
     fn exact(&self, history: &[u32]) -> Result<DirichletMixture, PosteriorError> {
@@ -118,19 +117,24 @@ impl ShareSimulator for Shop {
     }
 
     fn draw(&self, rng: &mut ChaCha8Rng) -> SimulatedUser {
-        let User { history, labels, .. } = self.user(rng);
-        let known = self.prior().iter().zip(labels).map(|(a, n)| a + n);
-        let total = digamma(self.model.prior().strength() + history.len() as f64);
-        SimulatedUser { events: history, log_shares: known.map(|a| digamma(a) - total).collect() }
+        let User { history, shares } = self.user(rng);
+        SimulatedUser {
+            events: history,
+            log_shares: shares.iter().map(|share| share.ln()).collect(),
+        }
     }
 }
 
-/// What is compared: a Dirichlet distribution of the shares of a user with a history.
-type Posterior<'a> = dyn Fn(&[u32]) -> Result<Dirichlet, PosteriorError> + Sync + 'a;
+/// What is compared: a distribution of the shares of a user with a history.
+type Posterior<'a> = dyn Fn(&[u32]) -> Result<DirichletMixture, PosteriorError> + Sync + 'a;
 
 fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let shop = Shop::new()?;
-    let config = DirichletNetworkConfig { epochs: arguments.epochs, ..Default::default() };
+    let config = DirichletNetworkConfig {
+        epochs: arguments.epochs,
+        components: arguments.components,
+        ..Default::default()
+    };
     let bar = progress_bar(0, "training");
     let (network, epochs) =
         DirichletNetwork::train(&shop, &config, &arguments.device, &mut |progress| {
@@ -153,17 +157,30 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let network = Mutex::new(network);
     let learned = |history: &[u32]| {
         let network = network.lock().unwrap_or_else(PoisonError::into_inner);
-        let row = network.concentrations(&[history]).map(|rows| rows.row(0).to_vec());
-        Dirichlet::new(row.unwrap_or_default())
+        let found = network.posteriors(&[history]);
+        let parts = found.iter().flat_map(|found| {
+            let concentrations = found.concentrations.index_axis(Axis(0), 0);
+            found
+                .weights
+                .row(0)
+                .into_iter()
+                .copied()
+                .zip(concentrations.outer_iter())
+                .map(|(weight, a)| Ok((weight, Dirichlet::new(a.to_vec())?)))
+                .collect::<Vec<_>>()
+        });
+        DirichletMixture::new(parts.collect::<Result<_, _>>()?)
     };
+    let one = |dirichlet| DirichletMixture::new(vec![(1.0, dirichlet)]);
     let running = |history: &[u32]| {
         let rates = shop.model.belief(history)?.posterior(&shop.model)?;
-        Dirichlet::new(rates.concentration().to_vec())
+        one(Dirichlet::new(rates.concentration().to_vec())?)
     };
-    let prior = |_: &[u32]| Ok(shop.model.prior().clone());
+    let prior = |_: &[u32]| one(shop.model.prior().clone());
     println!("| posterior | KL(exact ‖ it), nats | 50 % | 90 % | SBC, p |\n|---|---|---|---|---|");
+    row("exact", &shop, &|history| shop.exact(history))?;
     row("network", &shop, &learned)?;
-    row("best Dirichlet", &shop, &|history| best_dirichlet(&shop.exact(history)?))?;
+    row("best Dirichlet", &shop, &|history| one(best_dirichlet(&shop.exact(history)?)?))?;
     row("running belief", &shop, &running)?;
     row("prior", &shop, &prior)
 }
@@ -183,7 +200,7 @@ fn row(name: &str, shop: &Shop, posterior: &Posterior<'_>) -> Result<(), Box<dyn
         let user = shop.user(rng);
         let posterior = posterior(&user.history)?;
         let draws = (0..config.draws).map(|_| {
-            let shares = posterior.sample(rng);
+            let shares = sample(&posterior, rng);
             shop.quantities(&shares, &user.history)
         });
         let draws = draws.collect();
@@ -209,15 +226,8 @@ fn divergence(shop: &Shop, posterior: &Posterior<'_>) -> Result<(f64, f64), Box<
         let (exact, other) = (shop.exact(&history)?, posterior(&history)?);
         let mut sum = 0.0;
         for _ in 0..DRAWS {
-            let components = exact.components();
-            let weights: Vec<f64> = components.iter().map(|(weight, _)| *weight).collect();
-            let shares = components[categorical(&weights, &mut rng)].1.sample(&mut rng);
-            let of_component =
-                |(weight, part): &(f64, Dirichlet)| weight.ln() + log_density(part, &shares);
-            let logs: Vec<f64> = components.iter().map(of_component).collect();
-            let most = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-            let exact = most + logs.iter().map(|log| (log - most).exp()).sum::<f64>().ln();
-            sum += exact - log_density(&other, &shares);
+            let shares = sample(&exact, &mut rng);
+            sum += log_density(&exact, &shares) - log_density(&other, &shares);
         }
         values.push(sum / DRAWS as f64);
     }
@@ -226,7 +236,7 @@ fn divergence(shop: &Shop, posterior: &Posterior<'_>) -> Result<(f64, f64), Box<
     Ok((mean, (variance / USERS as f64).sqrt()))
 }
 
-/// The Dirichlet distribution nearest to the exact posterior, which a network can at best return: it has
+/// The Dirichlet distribution nearest to the exact posterior, the best that one component can be: it has
 /// the same E log θₖ, found by Minka's fixed point ψ(aₖ) = ψ(Σⱼ aⱼ) + E log θₖ.
 fn best_dirichlet(exact: &DirichletMixture) -> Result<Dirichlet, PosteriorError> {
     let mut log_shares = vec![0.0; exact.interest_count()];
@@ -264,9 +274,20 @@ fn inverse_digamma(value: f64) -> f64 {
     (0.5 * (low + high)).exp()
 }
 
-fn log_density(dirichlet: &Dirichlet, shares: &[f64]) -> f64 {
-    let powers = dirichlet.concentration().iter().zip(shares);
-    powers.map(|(a, share)| (a - 1.0) * share.ln()).sum::<f64>() - dirichlet.log_partition()
+fn sample<R: Rng>(mixture: &DirichletMixture, rng: &mut R) -> Vec<f64> {
+    let weights: Vec<f64> = mixture.components().iter().map(|(weight, _)| *weight).collect();
+    mixture.components()[categorical(&weights, rng)].1.sample(rng)
+}
+
+fn log_density(mixture: &DirichletMixture, shares: &[f64]) -> f64 {
+    let of_component = |(weight, part): &(f64, Dirichlet)| {
+        let powers = part.concentration().iter().zip(shares);
+        let powers = powers.map(|(a, share)| (a - 1.0) * share.ln()).sum::<f64>();
+        weight.ln() + powers - part.log_partition()
+    };
+    let logs: Vec<f64> = mixture.components().iter().map(of_component).collect();
+    let most = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    most + logs.iter().map(|log| (log - most).exp()).sum::<f64>().ln()
 }
 
 fn categorical<R: Rng>(probs: &[f64], rng: &mut R) -> usize {

@@ -1,7 +1,7 @@
 //! The amortized posterior against one that is known in closed form.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array2, ArrayView2, Axis};
 use proclivity_encoder::{
     ComputeDevice, DirichletNetwork, DirichletNetworkConfig, EncoderError, ShareSimulator,
     SimulatedUser,
@@ -54,7 +54,7 @@ impl ShareSimulator for Labelled {
 }
 
 fn train(epochs: usize) -> DirichletNetwork {
-    let config = DirichletNetworkConfig { epochs, width: 32, ..Default::default() };
+    let config = DirichletNetworkConfig { epochs, width: 32, components: 1, ..Default::default() };
     let device: ComputeDevice = "flex".parse().unwrap();
     let (network, report) =
         DirichletNetwork::train(&Labelled::new(), &config, &device, &mut |_| {}).unwrap();
@@ -77,11 +77,13 @@ fn the_network_learns_the_exact_posterior_of_labelled_events() {
     let network = train(15);
     let histories: [&[u32]; 5] =
         [&[], &[0], &[2, 2, 2], &[0, 1, 1, 2, 1], &[1, 0, 0, 0, 0, 0, 2, 0]];
-    let learned = network.concentrations(&histories).unwrap();
+    let learned = network.posteriors(&histories).unwrap();
+    assert!(learned.weights.iter().all(|&weight| weight == 1.0));
+    let learned = learned.concentrations.index_axis_move(Axis(1), 0);
     for (history, learned) in histories.iter().zip(learned.rows()) {
         let mut exact = PRIOR;
         history.iter().for_each(|&event| exact[event as usize] += 1.0);
-        let off = divergence(&exact, learned.as_slice().unwrap());
+        let off = divergence(&exact, &learned.to_vec());
         let untaught = divergence(&exact, &PRIOR);
         assert!(off < 0.02, "{history:?}: {learned} for {exact:?}, {off} nats, prior {untaught}");
     }
@@ -90,18 +92,19 @@ fn the_network_learns_the_exact_posterior_of_labelled_events() {
 #[test]
 fn neither_order_nor_company_nor_a_file_changes_a_user() {
     let network = train(1);
-    let alone = network.concentrations(&[&[0, 1, 2]]).unwrap();
+    let alone = network.posteriors(&[&[0, 1, 2]]).unwrap();
     let others: [&[u32]; 3] = [&[2, 2, 2, 2, 2, 2, 1], &[2, 0, 1], &[]];
-    let together = network.concentrations(&others).unwrap();
-    for (a, b) in alone.row(0).iter().zip(together.row(1)) {
+    let together = network.posteriors(&others).unwrap();
+    let (alone, second) = (alone.concentrations, together.concentrations.index_axis(Axis(0), 1));
+    for (a, b) in alone.iter().zip(second) {
         assert!((a / b - 1.0).abs() < 1e-5, "{a} {b}");
     }
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("network.safetensors");
     network.save(&path).unwrap();
     let loaded = DirichletNetwork::load(&path, &"flex".parse().unwrap()).unwrap();
-    assert_eq!(loaded.concentrations(&others).unwrap(), together);
-    assert_eq!(train(1).concentrations(&others).unwrap(), together);
+    assert_eq!(loaded.posteriors(&others).unwrap(), together);
+    assert_eq!(train(1).posteriors(&others).unwrap(), together);
 }
 
 #[test]
@@ -119,7 +122,7 @@ fn what_does_not_fit_is_named() {
         }
     }
     let network = train(1);
-    let unknown = network.concentrations(&[&[0], &[1, 7]]);
+    let unknown = network.posteriors(&[&[0], &[1, 7]]);
     assert!(matches!(unknown, Err(EncoderError::UnknownEvent { user: 1, event: 7, kinds: 3 })));
     let device: ComputeDevice = "flex".parse().unwrap();
     let good = SimulatedUser { events: vec![0], log_shares: vec![-1.0; 3] };

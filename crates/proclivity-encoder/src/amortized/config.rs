@@ -10,6 +10,7 @@ use crate::training::{OptimizerConfig, Schedule, whole};
 /// | field | default | purpose | range |
 /// |---|---|---|---|
 /// | `width` | 64 | units of each hidden layer | 1 to 4096 |
+/// | `components` | 4 | of each mixture | 1 to 256 |
 /// | `epochs` | 20 | epochs at most | 1 to 10000 |
 /// | `steps_per_epoch` | 200 | optimiser steps between two validations | from 1 |
 /// | `users_per_step` | 256 | users drawn for a step | from 1 |
@@ -20,6 +21,7 @@ use crate::training::{OptimizerConfig, Schedule, whole};
 #[expect(missing_docs, reason = "the table documents the fields")]
 pub struct DirichletNetworkConfig {
     pub width: usize,
+    pub components: usize,
     pub epochs: usize,
     pub steps_per_epoch: usize,
     pub users_per_step: usize,
@@ -31,6 +33,7 @@ impl Default for DirichletNetworkConfig {
     fn default() -> Self {
         Self {
             width: 64,
+            components: 4,
             epochs: 20,
             steps_per_epoch: 200,
             users_per_step: 256,
@@ -51,6 +54,7 @@ impl Default for DirichletNetworkConfig {
 impl DirichletNetworkConfig {
     pub(super) fn validate(&self) -> Result<(), EncoderError> {
         whole("width", self.width, 1, 4096, "1 to 4096")?;
+        whole("components", self.components, 1, 256, "1 to 256")?;
         whole("epochs", self.epochs, 1, 10_000, "1 to 10000")?;
         whole("steps_per_epoch", self.steps_per_epoch, 1, usize::MAX, "from 1")?;
         whole("users_per_step", self.users_per_step, 1, usize::MAX, "from 1")?;

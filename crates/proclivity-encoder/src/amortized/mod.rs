@@ -1,5 +1,5 @@
-//! Amortized inference: a network that reads a user's events and returns a Dirichlet distribution of
-//! the shares of interests, trained on simulated users.
+//! Amortized inference: a network that reads a user's events and returns a mixture of Dirichlet
+//! distributions of the shares of interests, trained on simulated users.
 
 mod config;
 mod network;
@@ -8,7 +8,7 @@ mod train;
 
 pub use config::DirichletNetworkConfig;
 
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array2, Array3, ArrayView2};
 use rand_chacha::ChaCha8Rng;
 
 use crate::training::EpochReport;
@@ -35,22 +35,21 @@ pub trait ShareSimulator: Sync {
 pub struct SimulatedUser {
     /// What the user did, as rows of the event vectors; the order says nothing.
     pub events: Vec<u32>,
-    /// log θₖ, or its expectation given whatever the simulator knows beside the events: the better
-    /// choice, as it has less noise and the same minimum (Rao–Blackwell). With known interests behind the
-    /// events that is ψ(aₖ + nₖ) − ψ(Σⱼ aⱼ + nⱼ).
+    /// log θₖ of each interest.
     pub log_shares: Vec<f64>,
 }
 
-/// A network from a set of events to the concentration of a Dirichlet distribution of shares.
+/// A network from a set of events to a mixture of Dirichlet distributions of shares.
 ///
 /// Each event's vector goes through two layers; their sum over the events, which doesn't depend on
-/// the order, and log(1 + number of events) go through two more, to the logarithm of the concentration.
+/// the order, and log(1 + number of events) go through two more, to the logarithms of the mixture's
+/// weights and concentrations. The exact posterior of unlabelled events is such a mixture, of more
+/// components.
 ///
 /// # Formula
-/// Training minimises −E log Dirichlet(θ; a(x)) over simulated pairs of θ and x. That is
-/// E KL(P(θ|x) ‖ Dirichlet(a(x))) plus a constant: the best a(x) has the exact posterior's E log θₖ.
-/// Its output stands for the posterior of the events that it has read: using it as a prior and
-/// updating it with the same events counts them twice.
+/// Training minimises −E log q(θ; x) over simulated pairs of θ and x, which is E KL(P(θ|x) ‖ q(θ; x))
+/// plus a constant. The result stands for the posterior of the events that the network has read: using
+/// it as a prior and updating it with the same events counts them twice.
 ///
 /// # Source
 /// Zaheer et al. 2017, Deep Sets; Papamakarios and Murray 2016, Fast ε-free Inference of Simulation
@@ -78,27 +77,49 @@ impl DirichletNetwork {
         train::train(simulator, config, device, progress)
     }
 
-    /// The concentrations for some users.
-    ///
-    /// # Shapes
-    /// `[histories.len(), interests]`
+    /// The mixtures for some users.
     ///
     /// # Errors
     /// When an event has no vector.
-    pub fn concentrations(&self, histories: &[&[u32]]) -> Result<Array2<f64>, EncoderError> {
+    pub fn posteriors(&self, histories: &[&[u32]]) -> Result<DirichletMixtures, EncoderError> {
         let kinds = self.event_vectors.nrows();
         for (user, history) in histories.iter().enumerate() {
             if let Some(&event) = history.iter().find(|&&event| event as usize >= kinds) {
                 return Err(EncoderError::UnknownEvent { user, event, kinds });
             }
         }
-        let interests = self.network.interests();
-        let mut values = Vec::with_capacity(histories.len() * interests);
+        let (components, interests) = (self.network.components, self.network.interests());
+        let mut weights = Vec::with_capacity(histories.len() * components);
+        let mut concentrations = Vec::with_capacity(weights.capacity() * interests);
         for histories in histories.chunks(1024) {
-            let log = self.network.log_concentrations(self.event_vectors.view(), histories);
-            values.extend(log.into_iter().map(|log| f64::from(log).exp()));
+            let outputs = self.network.outputs(self.event_vectors.view(), histories);
+            for output in outputs.chunks_exact(components * (interests + 1)) {
+                let (logits, log) = output.split_at(components);
+                weights.extend(softmax(logits));
+                concentrations.extend(log.iter().map(|&log| f64::from(log).exp()));
+            }
         }
-        let rows = values.len() / interests;
-        Ok(Array2::from_shape_vec((rows, interests), values).unwrap_or_default())
+        let users = histories.len();
+        let shape = (users, components, interests);
+        Ok(DirichletMixtures {
+            weights: Array2::from_shape_vec((users, components), weights).unwrap_or_default(),
+            concentrations: Array3::from_shape_vec(shape, concentrations).unwrap_or_default(),
+        })
     }
+}
+
+/// A mixture of Dirichlet distributions for each of some users.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DirichletMixtures {
+    /// `[users, components]`, rows that sum to one.
+    pub weights: Array2<f64>,
+    /// `[users, components, interests]`
+    pub concentrations: Array3<f64>,
+}
+
+fn softmax(logits: &[f32]) -> Vec<f64> {
+    let most = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let weights: Vec<f64> = logits.iter().map(|&logit| f64::from(logit - most).exp()).collect();
+    let total: f64 = weights.iter().sum();
+    weights.into_iter().map(|weight| weight / total).collect()
 }

@@ -1,4 +1,4 @@
-//! The network in burn: a set of events to the logarithm of concentrations.
+//! The network in burn: a set of events to the logarithms of weights and concentrations.
 
 use burn::module::{Module, Param};
 use burn::tensor::activation::relu;
@@ -7,6 +7,7 @@ use ndarray::ArrayView2;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
+use super::DirichletNetworkConfig;
 use crate::causal::host;
 
 #[derive(Module, Debug)]
@@ -16,8 +17,10 @@ pub(super) struct Network {
     pub(super) deeper: Layer,
     /// `[width + 1, width]`: the sum over events, and how many there are.
     pub(super) set: Layer,
-    /// `[width, interests]`
+    /// `[width, components · (1 + interests)]`: of weights, then of each component's concentrations.
     pub(super) output: Layer,
+    #[module(skip)]
+    pub(super) components: usize,
 }
 
 #[derive(Module, Debug)]
@@ -28,7 +31,16 @@ pub(super) struct Layer {
 
 impl Layer {
     fn random(from: usize, to: usize, rng: &mut ChaCha8Rng, device: &Device) -> Self {
-        let deviation = (2.0 / from as f64).sqrt();
+        Self::of_deviation((2.0 / from as f64).sqrt(), from, to, rng, device)
+    }
+
+    fn of_deviation(
+        deviation: f64,
+        from: usize,
+        to: usize,
+        rng: &mut ChaCha8Rng,
+        device: &Device,
+    ) -> Self {
         let values = StandardNormal.sample_iter(rng).take(from * to);
         let values: Vec<f32> = values.map(|z: f64| (z * deviation) as f32).collect();
         Self {
@@ -43,33 +55,40 @@ impl Layer {
 }
 
 impl Network {
-    /// Fresh weights, with the prior as the result for everyone.
+    /// Fresh weights, with components around the prior for everyone.
     pub(super) fn new(
         features: usize,
-        width: usize,
+        config: &DirichletNetworkConfig,
         prior: &[f64],
         rng: &mut ChaCha8Rng,
         device: &Device,
     ) -> Self {
-        let interests = prior.len();
-        let log_prior: Vec<f32> = prior.iter().map(|a| a.ln() as f32).collect();
+        let (width, components) = (config.width, config.components);
+        let outputs = components * (1 + prior.len());
+        let mut output = Layer::of_deviation(0.01, width, outputs, rng, device);
+        // Apart from each other, as equal components would stay equal.
+        let log_prior = prior.iter().cycle().take(components * prior.len()).map(|a| {
+            let apart: f64 = StandardNormal.sample(rng);
+            a.ln() + if components > 1 { 0.5 * apart } else { 0.0 }
+        });
+        let bias: Vec<f32> =
+            std::iter::repeat_n(0.0, components).chain(log_prior).map(|x| x as f32).collect();
+        output.bias = Param::from_data(TensorData::new(bias, [outputs]), device);
         Self {
             event: Layer::random(features, width, rng, device),
             deeper: Layer::random(width, width, rng, device),
             set: Layer::random(width + 1, width, rng, device),
-            output: Layer {
-                weight: Param::from_data(TensorData::zeros::<f32, _>([width, interests]), device),
-                bias: Param::from_data(TensorData::new(log_prior, [interests]), device),
-            },
+            output,
+            components,
         }
     }
 
     pub(super) fn interests(&self) -> usize {
-        self.output.bias.dims()[0]
+        self.output.bias.dims()[0] / self.components - 1
     }
 
     /// # Shapes
-    /// `[kinds of events, features]` and histories → `[histories, interests]`
+    /// `[kinds of events, features]` and histories → `[histories, components · (1 + interests)]`
     pub(super) fn forward(
         &self,
         event_vectors: ArrayView2<'_, f32>,
@@ -102,7 +121,7 @@ impl Network {
         self.output.forward(relu(self.set.forward(set)))
     }
 
-    pub(super) fn log_concentrations(
+    pub(super) fn outputs(
         &self,
         event_vectors: ArrayView2<'_, f32>,
         histories: &[&[u32]],

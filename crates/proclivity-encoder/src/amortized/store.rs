@@ -24,6 +24,7 @@ struct Shape {
     kinds: usize,
     features: usize,
     width: usize,
+    components: usize,
     interests: usize,
 }
 
@@ -34,9 +35,10 @@ impl DirichletNetwork {
     /// When the file can't be written.
     pub fn save(&self, path: &Path) -> Result<(), EncoderError> {
         let (kinds, features) = self.event_vectors.dim();
-        let Network { event, deeper, set, output } = &self.network;
-        let [width, interests] = output.weight.dims();
-        let shape = Shape { version: VERSION, kinds, features, width, interests };
+        let Network { event, deeper, set, output, components } = &self.network;
+        let (components, interests) = (*components, self.network.interests());
+        let width = output.weight.dims()[0];
+        let shape = Shape { version: VERSION, kinds, features, width, components, interests };
         let shape = serde_json::to_string(&shape)
             .map_err(|source| EncoderError::Json { path: path.to_owned(), source })?;
         let vectors = self.event_vectors.iter().copied().collect();
@@ -60,13 +62,21 @@ impl DirichletNetwork {
         let files = WeightFiles::open_file(path.to_owned())?;
         let shape: Shape = serde_json::from_str(files.metadata(SHAPE).unwrap_or_default())
             .map_err(|source| EncoderError::Json { path: path.to_owned(), source })?;
-        let Shape { version, kinds, features, width, interests } = shape;
+        let Shape { version, kinds, features, width, components, interests } = shape;
         if version != VERSION {
             return Err(EncoderError::Unsupported {
                 path: path.to_owned(),
                 field: "version",
                 value: version.to_string(),
                 expected: "1",
+            });
+        }
+        if components == 0 || interests == 0 {
+            return Err(EncoderError::Unsupported {
+                path: path.to_owned(),
+                field: "components and interests",
+                value: format!("{components} and {interests}"),
+                expected: "at least one of each",
             });
         }
         let burn = device.burn().clone().inner();
@@ -82,7 +92,8 @@ impl DirichletNetwork {
             event: layer("event", features, width)?,
             deeper: layer("deeper", width, width)?,
             set: layer("set", width + 1, width)?,
-            output: layer("output", width, interests)?,
+            output: layer("output", width, components * (1 + interests))?,
+            components,
         };
         let vectors = files.take_data("event_vectors", &[kinds, features])?;
         let vectors = vectors.try_into_vec_as::<f32>().unwrap_or_default();
