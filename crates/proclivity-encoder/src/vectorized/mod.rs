@@ -8,6 +8,7 @@ mod cached;
 mod gated;
 mod gelu;
 mod log_sum_exp;
+mod slopes;
 mod tanh;
 
 pub(crate) use attention::{RelativeBias, attention};
@@ -15,6 +16,7 @@ pub(crate) use cached::{Span, cached_attention};
 pub(crate) use gated::gated;
 pub(crate) use gelu::gelu;
 pub(crate) use log_sum_exp::log_sum_exp;
+pub(crate) use slopes::{Gate, tangents};
 pub(crate) use tanh::{gelu_tanh, tanh};
 
 /// How many numbers go side by side.
