@@ -353,13 +353,17 @@ impl TextEncoder for BertEncoder {
 
 /// For training.
 impl BertEncoder {
-    /// The tokens of each text.
+    /// The tokens of each text, at least one.
     pub(crate) fn token_ids(&self, texts: &[&str]) -> Result<Vec<Vec<u32>>, EncoderError> {
         let mut ids = vec![Vec::new(); texts.len()];
         for text in self.tokens(0, texts)? {
             ids[text.index] = text.ids;
         }
-        Ok(ids)
+        // Where there is no token there is no embedding.
+        match ids.iter().position(Vec::is_empty) {
+            Some(index) => Err(EncoderError::NonFiniteEmbedding { index }),
+            None => Ok(ids),
+        }
     }
 
     /// The embeddings of tokenized texts by a network with gradients, of unit length.

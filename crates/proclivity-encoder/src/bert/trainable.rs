@@ -1,6 +1,6 @@
 //! The BERT family with gradients, for texts of similar length that are padded to the longest.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use burn::module::{Module, Param};
 use burn::nn::{LayerNorm, LayerNormConfig, Linear};
@@ -22,20 +22,20 @@ use crate::{ComputeDevice, EncoderError};
 /// All parameters of a checkpoint that a text's tokens go through.
 #[derive(Module, Debug)]
 pub(crate) struct TrainableBert {
-    pub(crate) words: Param<Tensor<2>>,
-    pub(crate) positions: Param<Tensor<2>>,
-    pub(crate) token_types: Option<Param<Tensor<2>>>,
-    pub(crate) norm: LayerNorm,
+    words: Param<Tensor<2>>,
+    positions: Param<Tensor<2>>,
+    token_types: Option<Param<Tensor<2>>>,
+    norm: LayerNorm,
     /// MPNet's, `[buckets, heads]`.
-    pub(crate) distance_bias: Option<Param<Tensor<2>>>,
-    pub(crate) blocks: Vec<Block>,
+    distance_bias: Option<Param<Tensor<2>>>,
+    blocks: Vec<Block>,
     head: Option<Head>,
     #[module(skip)]
     settings: Settings,
 }
 
 #[derive(Module, Debug)]
-pub(crate) struct Block {
+struct Block {
     query: Linear,
     key: Linear,
     value: Linear,
@@ -65,12 +65,13 @@ struct Settings {
 
 impl TrainableBert {
     /// Reads a directory as [`super::BertEncoder::load`] does. `head`: also what predicts masked
-    /// tokens, which is made anew from this seed where the checkpoint hasn't any.
+    /// tokens, which is made anew from this seed where the checkpoint hasn't any. Returns also where
+    /// the weights lie.
     pub(crate) fn open(
         directory: &Path,
         device: &ComputeDevice,
         head: Option<u64>,
-    ) -> Result<(Self, Names), EncoderError> {
+    ) -> Result<(Self, Names, PathBuf), EncoderError> {
         let transformer = Modules::read(directory)?.transformer();
         let path = transformer.join("config.json");
         let config: BertConfig = parse_json(&path, &read(&path)?)?;
@@ -79,7 +80,7 @@ impl TrainableBert {
         let inner = device.burn().clone().inner();
         let loader = ParameterLoader::new(&weights, &inner);
         let network = Self::load(&config, &architecture, &loader, device.is_on_host(), head)?;
-        Ok((network, loader.finish()))
+        Ok((network, loader.finish(), transformer))
     }
 
     fn load(
@@ -162,6 +163,20 @@ impl TrainableBert {
         hidden.reshape([texts.len(), length, width])
     }
 
+    /// Embeddings and the first blocks keep their weights.
+    pub(crate) fn freeze_below(mut self, blocks: usize) -> Self {
+        self.words = self.words.set_require_grad(false);
+        self.positions = self.positions.set_require_grad(false);
+        self.token_types = self.token_types.map(|types| types.set_require_grad(false));
+        self.norm = self.norm.set_require_grad(false);
+        let numbered = self.blocks.into_iter().enumerate();
+        let frozen = |(number, block): (usize, Block)| {
+            if number < blocks { block.set_require_grad(false) } else { block }
+        };
+        self.blocks = numbered.map(frozen).collect();
+        self
+    }
+
     /// What is added to the scores of attention: hides padding, and MPNet's bias by distance.
     ///
     /// # Shapes
@@ -196,6 +211,22 @@ impl TrainableBert {
             Some(hidden) => bias + hidden,
             None => bias,
         })
+    }
+
+    pub(crate) fn has_head(&self) -> bool {
+        self.head.is_some()
+    }
+
+    pub(crate) fn vocab_size(&self) -> usize {
+        self.words.dims()[0]
+    }
+
+    /// Also the weights of the softmax over the vocabulary.
+    ///
+    /// # Shapes
+    /// `[vocab, width]`
+    pub(crate) fn word_embeddings(&self) -> Tensor<2> {
+        self.words.val()
     }
 
     /// What the softmax over the vocabulary takes of some hidden states, and its bias; `None` without
