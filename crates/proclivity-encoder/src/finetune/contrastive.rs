@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::groups::by_length;
 use super::info_nce::{InfoNce, Pair};
-use super::{TuneReport, TunableEncoder};
+use super::{TunableEncoder, TuneReport, hash_tokens};
 use crate::bert::TrainableBert;
 use crate::training::{
     BatchGradients, OptimizerConfig, Run, Schedule, Task, TrainProgress, Validation, fit, real, whole,
@@ -172,12 +172,11 @@ impl<'a> Contrastive<'a> {
         hash.update(format!("{:?} {:?}", self.config, self.encoder.checkpoint.lora).as_bytes());
         for sequence in self.sequences.iter().chain(&self.validation) {
             hash.update(&(sequence.len() as u64).to_le_bytes());
-            sequence.iter().for_each(|&place| drop(hash.update(&(place as u64).to_le_bytes())));
+            for &place in *sequence {
+                hash.update(&(place as u64).to_le_bytes());
+            }
         }
-        for text in &self.ids {
-            hash.update(&(text.len() as u64).to_le_bytes());
-            text.iter().for_each(|&id| drop(hash.update(&id.to_le_bytes())));
-        }
+        hash_tokens(&mut hash, &self.ids);
         hash.finalize().to_hex().to_string()
     }
 

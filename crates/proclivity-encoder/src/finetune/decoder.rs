@@ -13,7 +13,7 @@ use tokenizers::Tokenizer;
 use super::checkpoint::Checkpoint;
 use super::groups::by_length;
 use super::operations::{cross_entropy, cross_entropy_sum, nothing, rows};
-use super::{LoraConfig, TuneReport, batches_of_tokens, shards};
+use super::{LoraConfig, TuneReport, batches_of_tokens, hash_tokens, shards};
 use crate::decoder::TrainableDecoder;
 use crate::training::{
     BatchGradients, OptimizerConfig, Run, Schedule, Task, TrainProgress, Validation, fit,
@@ -169,10 +169,8 @@ impl TunableDecoder {
         let validation = self.windows(validation, config.context, "validation")?;
         let mut hash = self.checkpoint.hash();
         hash.update(format!("{config:?} {:?}", self.checkpoint.lora).as_bytes());
-        for window in training.iter().chain(&validation) {
-            hash.update(&(window.len() as u64).to_le_bytes());
-            window.iter().for_each(|&id| drop(hash.update(&id.to_le_bytes())));
-        }
+        hash_tokens(&mut hash, &training);
+        hash_tokens(&mut hash, &validation);
         let task = Continued { windows: training, validation, config };
         let fingerprint = hash.finalize().to_hex().to_string();
         let run = Run { optimizer: &config.optimizer, directory, fingerprint };

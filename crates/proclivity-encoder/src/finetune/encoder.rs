@@ -2,8 +2,6 @@
 
 use std::path::Path;
 
-use burn::tensor::Tensor;
-
 use super::LoraConfig;
 use super::checkpoint::Checkpoint;
 use crate::bert::TrainableBert;
@@ -125,7 +123,7 @@ impl TunableEncoder {
     pub(super) fn embed_unmerged(&self, texts: &[&str]) -> Result<Vec<f32>, EncoderError> {
         let ids = self.base.token_ids(texts)?;
         let ids: Vec<&[u32]> = ids.iter().map(Vec::as_slice).collect();
-        let embedded: Tensor<2> = self.base.embed_with(&self.checkpoint.network, &ids);
+        let embedded = self.base.embed_with(&self.checkpoint.network, &ids);
         Ok(embedded.into_data().try_into_vec().unwrap_or_default())
     }
 }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::groups::by_length;
 use super::operations::{cross_entropy, cross_entropy_sum, nothing, rows};
-use super::{TuneReport, TunableEncoder, batches_of_tokens, shards};
+use super::{TuneReport, TunableEncoder, batches_of_tokens, hash_tokens, shards};
 use crate::EncoderError;
 use crate::bert::TrainableBert;
 use crate::training::{
@@ -97,10 +97,8 @@ impl TunableEncoder {
         let validation = tokens(validation, "validation")?;
         let mut hash = self.checkpoint.hash();
         hash.update(format!("{config:?} {:?}", self.checkpoint.lora).as_bytes());
-        for text in training.iter().chain(&validation) {
-            hash.update(&(text.len() as u64).to_le_bytes());
-            text.iter().for_each(|&id| drop(hash.update(&id.to_le_bytes())));
-        }
+        hash_tokens(&mut hash, &training);
+        hash_tokens(&mut hash, &validation);
         let task = MaskedTask { texts: training, validation, masking, config };
         let fingerprint = hash.finalize().to_hex().to_string();
         let run = Run { optimizer: &config.optimizer, directory, fingerprint };

@@ -63,6 +63,15 @@ fn batches_of_tokens(
     batches
 }
 
+fn hash_tokens(hash: &mut blake3::Hasher, texts: &[Vec<u32>]) {
+    for text in texts {
+        hash.update(&(text.len() as u64).to_le_bytes());
+        for id in text {
+            hash.update(&id.to_le_bytes());
+        }
+    }
+}
+
 /// Texts in parts of about as many tokens each, to be computed side by side; how many there are
 /// depends on the texts alone, since sums depend on it.
 fn shards<T: Copy>(texts: &[T], length: impl Fn(&T) -> usize) -> Vec<Vec<T>> {

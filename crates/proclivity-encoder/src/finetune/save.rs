@@ -43,7 +43,7 @@ fn serialize(weights: &WeightFiles, state: &State, path: &Path) -> Result<Vec<u8
         Ok((name.as_str(), TensorView::new(*dtype, shape.clone(), bytes)?))
     });
     let changed = state.iter().map(|(name, data)| {
-        let view = TensorView::new(Dtype::F32, data.shape.to_vec(), data.as_bytes())?;
+        let view = TensorView::new(Dtype::F32, data.shape().to_vec(), data.as_bytes())?;
         Ok((name.as_str(), view))
     });
     let views = kept.chain(changed).collect::<Result<Vec<_>, _>>().map_err(invalid)?;
