@@ -7,16 +7,21 @@ mod checkpoint;
 mod decoder;
 mod device;
 mod error;
+mod finetune;
 mod model;
+mod training;
 mod vectorized;
 mod weights;
 
 pub use bert::BertEncoder;
 pub use cache::embed_cached;
-pub use causal::{
-    CausalConfig, CausalModel, EpochReport, Segment, TrainConfig, TrainProgress, TrainReport,
-};
+pub use causal::{CausalConfig, CausalModel, Segment, TrainConfig, TrainReport};
 pub use decoder::{Decoder, Finish, GenerateConfig, Generated, TokenScore};
 pub use device::ComputeDevice;
 pub use error::EncoderError;
+pub use finetune::{
+    ContinuedConfig, ContrastiveConfig, Judge, LoraConfig, MaskedConfig, TunableDecoder,
+    TunableEncoder, TuneReport,
+};
 pub use model::{LanguageModel, TextEncoder};
+pub use training::{EpochReport, OptimizerConfig, Schedule, TrainProgress};

@@ -2,14 +2,14 @@
 //! tensor at a time.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Component, Path, PathBuf};
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use safetensors::SafeTensorError;
-use safetensors::tensor::{Dtype, Metadata, TensorInfo};
+use safetensors::tensor::{Dtype, Metadata, TensorInfo, TensorView};
 use serde::Deserialize;
 
 use crate::EncoderError;
@@ -88,6 +88,17 @@ impl WeightFiles {
         })
     }
 
+    /// Opens one file.
+    pub(crate) fn open_file(path: PathBuf) -> Result<Self, EncoderError> {
+        let files = vec![WeightFile::open(path)?];
+        Ok(Self { files, replaced: State::new(), taken: RefCell::default() })
+    }
+
+    /// An entry of the first file's metadata.
+    pub(crate) fn metadata(&self, key: &str) -> Option<&str> {
+        self.files[0].header.metadata().as_ref()?.get(key).map(String::as_str)
+    }
+
     /// Hashes all files whole.
     pub(crate) fn hash(&self, hash: &mut blake3::Hasher) -> Result<(), EncoderError> {
         for WeightFile { path, .. } in &self.files {
@@ -125,7 +136,7 @@ impl WeightFiles {
         name: &str,
         shape: &[usize],
     ) -> Result<TensorData, EncoderError> {
-        if let Some(values) = self.replaced.get(name).filter(|values| values.shape.as_slice() == shape)
+        if let Some(values) = self.replaced.get(name).filter(|values| values.shape().as_slice() == shape)
         {
             self.taken.borrow_mut().insert(name.to_owned());
             return Ok(values.clone());
@@ -207,6 +218,26 @@ impl WeightFile {
         });
         bytes.map_err(|source| EncoderError::Io { path: self.path.clone(), source })
     }
+}
+
+/// Tensors of f32 as the bytes of a safetensors file, which errors name.
+pub(crate) fn safetensors(
+    tensors: Vec<(String, TensorData)>,
+    metadata: Option<HashMap<String, String>>,
+    path: &Path,
+) -> Result<Vec<u8>, EncoderError> {
+    let invalid = |source| EncoderError::Safetensors { path: path.to_owned(), source };
+    let tensors: Vec<(String, TensorData)> =
+        tensors.into_iter().map(|(name, data)| (name, data.convert::<f32>())).collect();
+    let views = tensors
+        .iter()
+        .map(|(name, data)| {
+            let view = TensorView::new(Dtype::F32, data.shape().to_vec(), data.as_bytes())?;
+            Ok((name.as_str(), view))
+        })
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(invalid)?;
+    safetensors::serialize(views, metadata).map_err(invalid)
 }
 
 /// What a file says about a tensor.

@@ -125,22 +125,17 @@ impl Network {
         normalize(x)
     }
 
-    /// A tensor whose gradients are those of `scale` · Σ −log P(target), and that sum, unscaled.
+    /// A tensor whose gradients are those of Σ −log P(target), and that sum.
     ///
     /// The softmax and its gradient are computed here and outside of autodiff; the tensor is the
     /// linear function with these gradients.
-    pub(crate) fn loss(
-        &self,
-        hidden: Tensor<2>,
-        targets: &Targets,
-        scale: f64,
-    ) -> (Tensor<1>, f64) {
+    pub(crate) fn loss(&self, hidden: Tensor<2>, targets: &Targets) -> (Tensor<1>, f64) {
         let hidden = choose(hidden, targets);
         let (h, table) = (hidden.clone().inner(), self.tokens.val().inner());
         let bias = host(self.bias.val().inner());
         let mut logits = h.clone().matmul(table.clone().transpose()).into_data();
         let (loss, bias_gradient) = match logits.as_mut_slice::<f32>() {
-            Ok(logits) => softmax::loss_gradient(logits, &bias, &targets.tokens, scale as f32),
+            Ok(logits) => softmax::loss_gradient(logits, &bias, &targets.tokens, 1.0),
             Err(_) => (f64::NAN, vec![0.0; bias.len()]),
         };
         let device = h.device();
