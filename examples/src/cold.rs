@@ -19,9 +19,9 @@ impl ColdItems {
         let uniform = |id: &str| {
             // FNV-1a, and the finalizer of SplitMix64, without which similar ids stay similar.
             let start = 0xcbf2_9ce4_8422_2325 ^ seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-            let hash = id.bytes().fold(start, |hash, byte| {
-                (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-            });
+            let hash = id
+                .bytes()
+                .fold(start, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
             let hash = (hash ^ (hash >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
             let hash = (hash ^ (hash >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
             ((hash ^ (hash >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
@@ -52,10 +52,7 @@ impl ColdItems {
     fn cases<'a>(
         &self,
         all: &'a ItemSequences,
-        of_user: impl Fn(
-            &LeaveOneOut<'a>,
-            proclivity::schema::UserIndex,
-        ) -> Option<(&'a [u32], u32)>,
+        of_user: impl Fn(&LeaveOneOut<'a>, proclivity::schema::UserIndex) -> Option<(&'a [u32], u32)>,
     ) -> Vec<Case<'a>> {
         let held_out = all.leave_one_out();
         all.users()

@@ -211,7 +211,9 @@ pub enum EncoderError {
     #[error("the model has no adapters")]
     NoAdapter,
     /// Masked tokens to predict with a model that can't.
-    #[error("the model was loaded without the head that predicts masked tokens, or its tokenizer has no token that masks")]
+    #[error(
+        "the model was loaded without the head that predicts masked tokens, or its tokenizer has no token that masks"
+    )]
     NoMaskedHead,
     /// A text to score that alone is longer than the context.
     #[error("continuation {index} (from 0) has {tokens} tokens, but the context holds {context}")]

@@ -136,7 +136,8 @@ impl WeightFiles {
         name: &str,
         shape: &[usize],
     ) -> Result<TensorData, EncoderError> {
-        if let Some(values) = self.replaced.get(name).filter(|values| values.shape().as_slice() == shape)
+        if let Some(values) =
+            self.replaced.get(name).filter(|values| values.shape().as_slice() == shape)
         {
             self.taken.borrow_mut().insert(name.to_owned());
             return Ok(values.clone());

@@ -374,7 +374,8 @@ impl BertEncoder {
         let lengths: Vec<usize> = texts.iter().map(|text| text.len()).collect();
         let hidden = network.forward(texts);
         let pooled = self.pooling.forward_padded(&hidden, &lengths, self.skip);
-        let vectors = self.layers.iter().fold(pooled, |vectors, layer| layer.forward_tensor(vectors));
+        let vectors =
+            self.layers.iter().fold(pooled, |vectors, layer| layer.forward_tensor(vectors));
         unit(vectors.narrow(1, 0, self.embedding_dim))
     }
 

@@ -181,12 +181,7 @@ impl TrainableBert {
     ///
     /// # Shapes
     /// Broadcasts to `[texts, heads, length, length]`.
-    fn attention_bias(
-        &self,
-        texts: &[&[u32]],
-        shape: Shape,
-        device: &Device,
-    ) -> Option<Tensor<4>> {
+    fn attention_bias(&self, texts: &[&[u32]], shape: Shape, device: &Device) -> Option<Tensor<4>> {
         let Shape { texts: count, length, heads } = shape;
         let hidden = texts.iter().any(|text| text.len() < length).then(|| {
             let of_text = |text: &&[u32]| {
@@ -272,7 +267,8 @@ impl Block {
         let [tokens, width] = hidden.dims();
         let head_width = width / heads;
         let split = |layer: &Linear| {
-            let of_heads = layer.forward(hidden.clone()).reshape([texts, length, heads, head_width]);
+            let of_heads =
+                layer.forward(hidden.clone()).reshape([texts, length, heads, head_width]);
             of_heads.swap_dims(1, 2)
         };
         let query = split(&self.query).mul_scalar(1.0 / (head_width as f64).sqrt());
@@ -281,9 +277,7 @@ impl Block {
             Some(bias) => scores + bias.clone(),
             None => scores,
         };
-        attention(scores, split(&self.value))
-            .swap_dims(1, 2)
-            .reshape([tokens, width])
+        attention(scores, split(&self.value)).swap_dims(1, 2).reshape([tokens, width])
     }
 }
 

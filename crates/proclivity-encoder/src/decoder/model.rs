@@ -47,7 +47,8 @@ impl Decoder {
         let config: DecoderConfig = parse_json(&config_path, &config_bytes)?;
         config.validate(&config_path)?;
 
-        let TextSide { tokenizer, tokenizer_bytes, ends, begin } = TextSide::read(directory, &config)?;
+        let TextSide { tokenizer, tokenizer_bytes, ends, begin } =
+            TextSide::read(directory, &config)?;
         let weights = WeightFiles::open(directory)?.replace(replaced);
         let network = Network::load(&config_path, &config, &weights, device)?;
 

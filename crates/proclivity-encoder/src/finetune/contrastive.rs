@@ -17,7 +17,8 @@ use super::info_nce::{InfoNce, Pair};
 use super::{TunableEncoder, TuneReport, hash_tokens};
 use crate::bert::TrainableBert;
 use crate::training::{
-    BatchGradients, OptimizerConfig, Run, Schedule, Task, TrainProgress, Validation, fit, real, whole,
+    BatchGradients, OptimizerConfig, Run, Schedule, Task, TrainProgress, Validation, fit, real,
+    whole,
 };
 use crate::{BertEncoder, EncoderError};
 
@@ -123,19 +124,8 @@ impl TunableEncoder {
         }
         let borrowed: Vec<&str> = texts.iter().map(String::as_str).collect();
         let ids = self.base.token_ids(&borrowed)?;
-        let task = Contrastive {
-            encoder: &self,
-            ids,
-            sequences: with_pairs(sequences, "training")?,
-            validation: with_pairs(validation, "validation")?,
-            config,
-            judge,
-        };
-        let run = Run {
-            optimizer: &config.optimizer,
-            directory,
-            fingerprint: task.fingerprint(),
-        };
+        let task = Contrastive::new(&self, ids, sequences, validation, config, judge)?;
+        let run = Run { optimizer: &config.optimizer, directory, fingerprint: task.fingerprint() };
         let (network, epochs) = fit(self.checkpoint.network.clone(), &task, &run, progress)?;
         let mut tuned = self.clone();
         tuned.checkpoint.network = network;
@@ -153,7 +143,7 @@ fn with_pairs<'a>(
     if kept.is_empty() { Err(EncoderError::EmptyCorpus { role }) } else { Ok(kept) }
 }
 
-struct Contrastive<'a> {
+pub(super) struct Contrastive<'a> {
     encoder: &'a TunableEncoder,
     /// The tokens of each text.
     ids: Vec<Vec<u32>>,
@@ -167,6 +157,24 @@ struct Contrastive<'a> {
 type Windows<'a> = Vec<&'a [usize]>;
 
 impl<'a> Contrastive<'a> {
+    pub(super) fn new(
+        encoder: &'a TunableEncoder,
+        ids: Vec<Vec<u32>>,
+        sequences: &'a [Vec<usize>],
+        validation: &'a [Vec<usize>],
+        config: &'a ContrastiveConfig,
+        judge: Option<Judge<'a>>,
+    ) -> Result<Self, EncoderError> {
+        Ok(Self {
+            encoder,
+            ids,
+            sequences: with_pairs(sequences, "training")?,
+            validation: with_pairs(validation, "validation")?,
+            config,
+            judge,
+        })
+    }
+
     fn fingerprint(&self) -> String {
         let mut hash = self.encoder.checkpoint.hash();
         hash.update(format!("{:?} {:?}", self.config, self.encoder.checkpoint.lora).as_bytes());
@@ -314,8 +322,7 @@ impl<'a> Task<TrainableBert> for Contrastive<'a> {
         let shards = self.embed(&networks, &texts);
         let (embeddings, width) = gather(&shards, texts.len());
         let device = self.encoder.device.burn().clone().inner();
-        let (loss_sum, gradient) =
-            self.loss().loss_gradient(&embeddings, width, &pairs, &device);
+        let (loss_sum, gradient) = self.loss().loss_gradient(&embeddings, width, &pairs, &device);
         let parts: Vec<GradientsParams> = shards
             .into_par_iter()
             .zip(&networks)

@@ -226,7 +226,8 @@ impl<'a> Predicted<'a> {
         let windows: Vec<&[u32]> = windows.collect();
         let longest = windows.iter().map(|window| window.len() - 1).max().unwrap_or(0);
         let rows = windows.iter().enumerate();
-        let places = rows.flat_map(|(row, window)| (0..window.len() - 1).map(move |at| row * longest + at));
+        let places =
+            rows.flat_map(|(row, window)| (0..window.len() - 1).map(move |at| row * longest + at));
         Self {
             places: places.collect(),
             targets: windows.iter().flat_map(|window| &window[1..]).copied().collect(),
@@ -276,25 +277,34 @@ impl Task<TrainableDecoder> for Continued<'_> {
     ) -> Result<BatchGradients, EncoderError> {
         let windows: Vec<&[u32]> =
             batch.iter().map(|&place| self.windows[place].as_slice()).collect();
-        let parts = shards(&windows, |window| window.len());
-        in_shards(model, parts, |network, _, windows: Vec<&[u32]>| {
-            let (mut tensor, mut loss, mut count): (Option<Tensor<1>>, _, _) = (None, 0.0, 0);
-            for group in Predicted::groups(&windows) {
-                let hidden = group.hidden(network);
-                let (linear, sum) = cross_entropy(hidden, network.table(), None, &group.targets);
-                tensor = Some(match tensor {
-                    Some(tensor) => tensor + linear,
-                    None => linear,
-                });
-                loss += sum;
-                count += group.targets.len();
-            }
-            let tensor = tensor.unwrap_or_else(|| nothing(&network.table()));
-            Ok((tensor, loss, count))
-        })
+        gradients(model, &windows)
     }
 
     fn validate(&self, model: &TrainableDecoder) -> Result<Validation, EncoderError> {
         Ok(Validation::of_loss(validation_loss(model, &self.validation)))
     }
+}
+
+/// Of the summed loss of windows.
+pub(super) fn gradients<W: AsRef<[u32]> + Sync>(
+    model: &TrainableDecoder,
+    windows: &[W],
+) -> Result<BatchGradients, EncoderError> {
+    let windows: Vec<&[u32]> = windows.iter().map(AsRef::as_ref).collect();
+    let parts = shards(&windows, |window| window.len());
+    in_shards(model, parts, |network, _, windows: Vec<&[u32]>| {
+        let (mut tensor, mut loss, mut count): (Option<Tensor<1>>, _, _) = (None, 0.0, 0);
+        for group in Predicted::groups(&windows) {
+            let hidden = group.hidden(network);
+            let (linear, sum) = cross_entropy(hidden, network.table(), None, &group.targets);
+            tensor = Some(match tensor {
+                Some(tensor) => tensor + linear,
+                None => linear,
+            });
+            loss += sum;
+            count += group.targets.len();
+        }
+        let tensor = tensor.unwrap_or_else(|| nothing(&network.table()));
+        Ok((tensor, loss, count))
+    })
 }

@@ -117,13 +117,4 @@ impl TunableEncoder {
     pub fn save_lora(&self, directory: &Path) -> Result<(), EncoderError> {
         self.checkpoint.save_adapters(directory)
     }
-
-    /// Embeddings with adapters beside the weights, not merged, of texts of any length.
-    #[cfg(test)]
-    pub(super) fn embed_unmerged(&self, texts: &[&str]) -> Result<Vec<f32>, EncoderError> {
-        let ids = self.base.token_ids(texts)?;
-        let ids: Vec<&[u32]> = ids.iter().map(Vec::as_slice).collect();
-        let embedded = self.base.embed_with(&self.checkpoint.network, &ids);
-        Ok(embedded.into_data().try_into_vec().unwrap_or_default())
-    }
 }

@@ -109,7 +109,8 @@ mod tests {
 
     fn embeddings() -> (Vec<f32>, usize) {
         let width = 5;
-        let raw: Vec<f32> = (0..6 * width).map(|at| ((at * 7919 + 13) % 101) as f32 - 50.0).collect();
+        let raw: Vec<f32> =
+            (0..6 * width).map(|at| ((at * 7919 + 13) % 101) as f32 - 50.0).collect();
         let unit = raw.chunks(width).flat_map(|row| {
             let norm = row.iter().map(|x| x * x).sum::<f32>().sqrt();
             row.iter().map(move |x| x / norm)
@@ -134,8 +135,10 @@ mod tests {
 
     fn loss(embeddings: &[f32], width: usize, pairs: &[Pair], symmetric: bool) -> f64 {
         let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
-        let rows: Vec<Vec<f64>> =
-            embeddings.chunks(width).map(|row| row.iter().map(|&x| f64::from(x)).collect()).collect();
+        let rows: Vec<Vec<f64>> = embeddings
+            .chunks(width)
+            .map(|row| row.iter().map(|&x| f64::from(x)).collect())
+            .collect();
         let queries: Vec<Vec<f64>> = pairs
             .iter()
             .map(|pair| {
@@ -152,9 +155,11 @@ mod tests {
             let score = |query: &Vec<f64>, place: usize| (dot(query, &rows[place]) / 0.1).exp();
             let right = score(&queries[at], pair.target);
             let others = (0..rows.len()).filter(|place| !pair.related.contains(place));
-            let forward = -(right / others.map(|place| score(&queries[at], place)).sum::<f64>()).ln();
+            let forward =
+                -(right / others.map(|place| score(&queries[at], place)).sum::<f64>()).ln();
             let rivals = pairs.iter().zip(&queries).enumerate().filter(|(other, (rival, _))| {
-                *other == at || !(rival.related.contains(&pair.target) || rival.target == pair.target)
+                *other == at
+                    || !(rival.related.contains(&pair.target) || rival.target == pair.target)
             });
             let rivals: f64 = rivals.map(|(_, (_, query))| score(query, pair.target)).sum();
             let backward = -(right / rivals).ln();
@@ -169,8 +174,7 @@ mod tests {
         let device = "flex".parse::<crate::ComputeDevice>().unwrap();
         for symmetric in [false, true] {
             let task = InfoNce { temperature: 0.1, symmetric };
-            let (sum, gradient) =
-                task.loss_gradient(&embeddings, width, &pairs(), device.burn());
+            let (sum, gradient) = task.loss_gradient(&embeddings, width, &pairs(), device.burn());
             let expected = loss(&embeddings, width, &pairs(), symmetric);
             assert!((sum - expected).abs() < 1e-4, "{sum} for {expected}");
             for at in 0..embeddings.len() {

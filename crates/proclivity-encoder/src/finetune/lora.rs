@@ -65,9 +65,8 @@ const PREFIX: &str = "base_model.model.";
 
 impl LoraConfig {
     fn validate(&self) -> Result<(), EncoderError> {
-        let invalid = |field, value, expected| {
-            Err(EncoderError::InvalidConfig { field, value, expected })
-        };
+        let invalid =
+            |field, value, expected| Err(EncoderError::InvalidConfig { field, value, expected });
         if !(1..=4096).contains(&self.rank) {
             return invalid("rank", self.rank as f64, "1 to 4096");
         }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::groups::by_length;
 use super::operations::{cross_entropy, cross_entropy_sum, nothing, rows};
-use super::{TuneReport, TunableEncoder, batches_of_tokens, hash_tokens, shards};
+use super::{TunableEncoder, TuneReport, batches_of_tokens, hash_tokens, shards};
 use crate::EncoderError;
 use crate::bert::TrainableBert;
 use crate::training::{

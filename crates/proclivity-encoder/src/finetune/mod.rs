@@ -11,6 +11,9 @@ mod masked;
 mod operations;
 mod parameters;
 mod save;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests;
 
 pub use contrastive::{ContrastiveConfig, Judge};
 pub use decoder::{ContinuedConfig, TunableDecoder};
@@ -36,7 +39,8 @@ pub struct TuneReport {
 
 impl TuneReport {
     fn new(epochs: Vec<EpochReport>) -> Self {
-        let best = epochs.iter().reduce(|best, epoch| if epoch.score > best.score { epoch } else { best });
+        let best =
+            epochs.iter().reduce(|best, epoch| if epoch.score > best.score { epoch } else { best });
         Self { best_epoch: best.map_or(0, |best| best.epoch), epochs }
     }
 }

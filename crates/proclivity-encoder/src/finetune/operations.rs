@@ -59,7 +59,8 @@ pub(crate) fn cross_entropy(
     let (h, weights) = (hidden.clone().inner(), table.clone().inner());
     let device = h.device();
     let vocab = weights.dims()[0];
-    let bias_values = bias.as_ref().map_or_else(|| vec![0.0; vocab], |bias| host(bias.clone().inner()));
+    let bias_values =
+        bias.as_ref().map_or_else(|| vec![0.0; vocab], |bias| host(bias.clone().inner()));
     let (mut loss, mut bias_gradient) = (0.0, vec![0.0; vocab]);
     let mut of_hidden = Vec::new();
     let mut of_table: Option<Tensor<2>> = None;

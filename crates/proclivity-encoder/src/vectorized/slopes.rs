@@ -123,8 +123,7 @@ mod tests {
                 let value = slopes[place] * x + intercepts[place];
                 assert!((value - here[place]).abs() < 2e-6, "{gate:?} {x}: {value}");
                 // The difference quotient of fourth order.
-                let (near, far) =
-                    (near[1][place] - near[0][place], far[1][place] - far[0][place]);
+                let (near, far) = (near[1][place] - near[0][place], far[1][place] - far[0][place]);
                 let slope = (8.0 * near - far) / (12.0 * STEP);
                 let error = (slopes[place] - slope).abs();
                 assert!(error < 5e-5, "{gate:?} {x}: {} for {slope}", slopes[place]);
