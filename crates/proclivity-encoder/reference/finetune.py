@@ -144,7 +144,7 @@ def main():
 
 def check(directory):
     from sentence_transformers import SentenceTransformer
-    from transformers import AutoTokenizer
+    from transformers import PreTrainedTokenizerFast
 
     for kind in ["encoder", "minilm"]:
         path = directory / kind
@@ -158,7 +158,7 @@ def check(directory):
         assert difference < 1e-5
     path = directory / "decoder"
     wanted = json.loads((directory / "decoder.json").read_text())
-    tokenizer = AutoTokenizer.from_pretrained(path)
+    tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(path / "tokenizer.json"))
     model = AutoModelForCausalLM.from_pretrained(path).eval()
     for text, loss in zip(wanted["texts"], wanted["losses"]):
         ids = torch.tensor([tokenizer(text)["input_ids"]])
