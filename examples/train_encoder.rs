@@ -18,8 +18,8 @@ use std::time::Instant;
 use clap::Parser;
 use proclivity::data::{Dataset, ErrorPolicy, ItemSequences, Preset, load, sequences};
 use proclivity::encoder::{
-    BertEncoder, ComputeDevice, ContrastiveConfig, EncoderError, LoraConfig, TextEncoder as _,
-    TrainProgress, TunableEncoder,
+    BertEncoder, ComputeDevice, ContrastiveConfig, ContrastiveData, EncoderError, LoraConfig,
+    TextEncoder as _, TrainProgress, TunableEncoder,
 };
 use proclivity::eval::metrics::ndcg;
 use proclivity::rank::TieBreak;
@@ -137,13 +137,14 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     }
     encoder = encoder.with_frozen(arguments.frozen);
 
+    let data = ContrastiveData { texts: &texts, sequences: &training, validation: &validation };
     let run_directory = arguments.out.join("training");
     let plan_path = run_directory.join("plan.json");
     let config: ContrastiveConfig = if plan_path.exists() {
         eprintln!("going on with the plan of {}", plan_path.display());
         serde_json::from_slice(&fs::read(&plan_path)?)?
     } else {
-        let config = plan(arguments, &encoder, &texts, &training, &validation)?;
+        let config = plan(arguments, &encoder, data)?;
         fs::create_dir_all(&run_directory)?;
         fs::write(&plan_path, serde_json::to_vec_pretty(&config)?)?;
         config
@@ -184,15 +185,8 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         )),
         _ => {}
     };
-    let (tuned, report) = encoder.train_contrastive(
-        &texts,
-        &training,
-        &validation,
-        &config,
-        Some(&judge),
-        Some(&run_directory),
-        &mut told,
-    )?;
+    let (tuned, report) =
+        encoder.train_contrastive(data, &config, Some(&judge), Some(&run_directory), &mut told)?;
     bar.finish();
     tuned.save(&arguments.out)?;
     if arguments.lora.is_some() {
@@ -215,9 +209,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
 fn plan(
     arguments: &Arguments,
     encoder: &TunableEncoder,
-    texts: &[String],
-    training: &[Vec<usize>],
-    validation: &[Vec<usize>],
+    data: ContrastiveData<'_>,
 ) -> Result<ContrastiveConfig, Box<dyn Error>> {
     const TRIED: usize = 4;
     let mut config = ContrastiveConfig {
@@ -237,8 +229,9 @@ fn plan(
             ends.push(start.elapsed().as_secs_f64());
         }
     };
-    let few = &validation[..validation.len().min(2)];
-    encoder.clone().train_contrastive(texts, training, few, &tried, None, None, &mut told)?;
+    let few = &data.validation[..data.validation.len().min(2)];
+    let data = ContrastiveData { validation: few, ..data };
+    encoder.clone().train_contrastive(data, &tried, None, None, &mut told)?;
     // The first one warms up.
     let pace = match ends[..] {
         [first, .., last] => (last - first) / (ends.len() - 1) as f64,

@@ -20,8 +20,8 @@ pub use decoder::{Decoder, Finish, GenerateConfig, Generated, TokenScore};
 pub use device::ComputeDevice;
 pub use error::EncoderError;
 pub use finetune::{
-    ContinuedConfig, ContrastiveConfig, Judge, LoraConfig, MaskedConfig, TunableDecoder,
-    TunableEncoder, TuneReport,
+    ContinuedConfig, ContrastiveConfig, ContrastiveData, Judge, LoraConfig, MaskedConfig,
+    TunableDecoder, TunableEncoder, TuneReport,
 };
 pub use model::{LanguageModel, TextEncoder};
 pub use training::{EpochReport, OptimizerConfig, Schedule, TrainProgress};

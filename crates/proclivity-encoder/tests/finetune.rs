@@ -5,8 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use proclivity_encoder::{
-    BertEncoder, ComputeDevice, ContinuedConfig, ContrastiveConfig, EncoderError, LoraConfig,
-    MaskedConfig, OptimizerConfig, TextEncoder as _, TrainProgress, TunableDecoder, TunableEncoder,
+    BertEncoder, ComputeDevice, ContinuedConfig, ContrastiveConfig, ContrastiveData, EncoderError,
+    LoraConfig, MaskedConfig, OptimizerConfig, TextEncoder as _, TrainProgress, TunableDecoder,
+    TunableEncoder,
 };
 use serde_json::json;
 
@@ -38,6 +39,10 @@ fn contrastive() -> ContrastiveConfig {
     }
 }
 
+fn data<'a>(texts: &'a [String], sequences: &'a [Vec<usize>]) -> ContrastiveData<'a> {
+    ContrastiveData { texts, sequences, validation: sequences }
+}
+
 const SEQUENCES: [&[usize]; 4] = [&[0, 1, 2], &[3, 4], &[1, 2, 4], &[2]];
 
 fn sequences() -> Vec<Vec<usize>> {
@@ -52,17 +57,9 @@ fn what_is_saved_loads_elsewhere() {
     let kept = std::env::var_os("TUNED").map(PathBuf::from);
     let out = kept.as_deref().unwrap_or(temporary.path());
     let tuned = encoder().with_lora(&LoraConfig::default()).unwrap();
-    let sequences = sequences();
+    let (texts, sequences) = (texts(), sequences());
     let (tuned, report) = tuned
-        .train_contrastive(
-            &texts(),
-            &sequences,
-            &sequences,
-            &contrastive(),
-            None,
-            None,
-            &mut |_| {},
-        )
+        .train_contrastive(data(&texts, &sequences), &contrastive(), None, None, &mut |_| {})
         .unwrap();
     assert_eq!(report.epochs.len(), 2);
     let directory = out.join("encoder");
@@ -71,7 +68,6 @@ fn what_is_saved_loads_elsewhere() {
         let before = fs::read(fixture("encoders/bert").join(file)).unwrap();
         assert_eq!(fs::read(directory.join(file)).unwrap(), before, "{file}");
     }
-    let texts = texts();
     let borrowed: Vec<&str> = texts.iter().map(String::as_str).collect();
     let loaded = BertEncoder::load(&directory, &flex()).unwrap();
     let vectors = loaded.embed(&borrowed, &mut |_| {}).unwrap();
@@ -96,16 +92,9 @@ fn what_is_saved_loads_elsewhere() {
 #[test]
 fn settings_and_data_out_of_range_are_refused_by_name() {
     let refused = |config: ContrastiveConfig, sequences: &[Vec<usize>]| {
-        let validation = self::sequences();
-        let run = encoder().train_contrastive(
-            &texts(),
-            sequences,
-            &validation,
-            &config,
-            None,
-            None,
-            &mut |_| {},
-        );
+        let (texts, validation) = (texts(), self::sequences());
+        let data = ContrastiveData { texts: &texts, sequences, validation: &validation };
+        let run = encoder().train_contrastive(data, &config, None, None, &mut |_| {});
         run.err().unwrap()
     };
     let error = refused(ContrastiveConfig { temperature: 0.0, ..contrastive() }, &sequences());
@@ -181,7 +170,7 @@ fn minilm_learns_in_a_few_steps_and_loads_elsewhere() {
         }
     };
     let (tuned, _) = encoder
-        .train_contrastive(&texts, &sequences, &sequences, &config, None, None, &mut told)
+        .train_contrastive(data(&texts, &sequences), &config, None, None, &mut told)
         .unwrap();
     assert!(losses[7] < 0.8 * losses[0], "{losses:?}");
     let temporary = tempfile::tempdir().unwrap();

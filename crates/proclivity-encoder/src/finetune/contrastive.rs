@@ -84,12 +84,23 @@ impl ContrastiveConfig {
     }
 }
 
+/// What an encoder is trained on contrastively.
+#[derive(Debug, Clone, Copy)]
+pub struct ContrastiveData<'a> {
+    /// All texts.
+    pub texts: &'a [String],
+    /// What came one after the other, as places in `texts`: the items of a user, say, or two texts
+    /// that belong together.
+    pub sequences: &'a [Vec<usize>],
+    /// The same to validate on.
+    pub validation: &'a [Vec<usize>],
+}
+
 /// What judges an encoder after each epoch: the one with the highest number is kept.
 pub type Judge<'a> = &'a (dyn Fn(&BertEncoder) -> Result<f64, EncoderError> + 'a);
 
 impl TunableEncoder {
-    /// Trains on sequences of texts, given as places in `texts`: an item's text, say, behind those of
-    /// the user's items before it. A pair of texts is a sequence of two.
+    /// Trains on what follows what in sequences of texts.
     ///
     /// A history is the mean of its texts' embeddings, decayed towards the past. The batch's other
     /// texts are negatives, except those of the same sequence and the same text again. Every text of
@@ -102,18 +113,16 @@ impl TunableEncoder {
     /// A setting or a place in the sequences out of its range, no sequence of two texts, a text that
     /// can't be tokenized, a loss that is not finite, a directory that can't be written or holds
     /// another run, and what `judge` returns.
-    #[expect(clippy::too_many_arguments, reason = "data, settings and where to tell of it")]
     pub fn train_contrastive(
-        self,
-        texts: &[String],
-        sequences: &[Vec<usize>],
-        validation: &[Vec<usize>],
+        mut self,
+        data: ContrastiveData<'_>,
         config: &ContrastiveConfig,
         judge: Option<Judge<'_>>,
         directory: Option<&Path>,
         progress: &mut dyn FnMut(TrainProgress<'_>),
     ) -> Result<(Self, TuneReport), EncoderError> {
         config.validate()?;
+        let ContrastiveData { texts, sequences, validation } = data;
         let places = sequences.iter().chain(validation).flatten();
         if let Some(&place) = places.max().filter(|place| **place >= texts.len()) {
             return Err(EncoderError::InvalidConfig {
@@ -127,9 +136,8 @@ impl TunableEncoder {
         let task = Contrastive::new(&self, ids, sequences, validation, config, judge)?;
         let run = Run { optimizer: &config.optimizer, directory, fingerprint: task.fingerprint() };
         let (network, epochs) = fit(self.checkpoint.network.clone(), &task, &run, progress)?;
-        let mut tuned = self.clone();
-        tuned.checkpoint.network = network;
-        Ok((tuned, TuneReport::new(epochs)))
+        self.checkpoint.network = network;
+        Ok((self, TuneReport::new(epochs)))
     }
 }
 

@@ -11,14 +11,14 @@ use crate::{BertEncoder, ComputeDevice, EncoderError};
 /// [contrastively](Self::train_contrastive), or on its [masked tokens](Self::train_masked).
 ///
 /// ```no_run
-/// use proclivity_encoder::{ContrastiveConfig, TunableEncoder};
+/// use proclivity_encoder::{ContrastiveConfig, ContrastiveData, TunableEncoder};
 ///
 /// let texts = ["film camera", "35mm colour film", "camera strap"].map(str::to_owned);
 /// let sequences = [vec![0, 1], vec![0, 2]];
 /// let encoder = TunableEncoder::load("models/all-MiniLM-L6-v2".as_ref(), &"flex".parse()?)?;
+/// let data = ContrastiveData { texts: &texts, sequences: &sequences, validation: &sequences };
 /// let config = ContrastiveConfig::default();
-/// let (tuned, report) =
-///     encoder.train_contrastive(&texts, &sequences, &sequences, &config, None, None, &mut |_| {})?;
+/// let (tuned, report) = encoder.train_contrastive(data, &config, None, None, &mut |_| {})?;
 /// tuned.save("models/minilm-mine".as_ref())?;
 /// let encoder = tuned.encoder()?;
 /// # Ok::<(), proclivity_encoder::EncoderError>(())

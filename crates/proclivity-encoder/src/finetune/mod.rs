@@ -15,7 +15,7 @@ mod save;
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests;
 
-pub use contrastive::{ContrastiveConfig, Judge};
+pub use contrastive::{ContrastiveConfig, ContrastiveData, Judge};
 pub use decoder::{ContinuedConfig, TunableDecoder};
 pub use encoder::TunableEncoder;
 pub use lora::LoraConfig;

@@ -279,12 +279,15 @@ fn few_steps() -> ContrastiveConfig {
     }
 }
 
+fn data<'a>(texts: &'a [String], sequences: &'a [Vec<usize>]) -> ContrastiveData<'a> {
+    ContrastiveData { texts, sequences, validation: &sequences[..8] }
+}
+
 fn train(tunable: TunableEncoder, directory: Option<&Path>) -> (TunableEncoder, TuneReport) {
     let (texts, sequences) = sentences();
     let config = few_steps();
-    let validation = &sequences[..8];
     tunable
-        .train_contrastive(&texts, &sequences, validation, &config, None, directory, &mut |_| {})
+        .train_contrastive(data(&texts, &sequences), &config, None, directory, &mut |_| {})
         .unwrap()
 }
 
@@ -372,9 +375,7 @@ fn a_killed_run_goes_on_to_the_same_weights() {
             let killed = catch_unwind(AssertUnwindSafe(|| {
                 let directory = Some(directory.path());
                 load(lora).train_contrastive(
-                    &texts,
-                    &sequences,
-                    &sequences[..8],
+                    data(&texts, &sequences),
                     &config,
                     None,
                     directory,
@@ -387,9 +388,7 @@ fn a_killed_run_goes_on_to_the_same_weights() {
             assert_eq!(resumed_report.best_epoch, report.best_epoch);
             // Other data are another run.
             let error = load(lora).train_contrastive(
-                &texts,
-                &sequences[1..],
-                &sequences[..8],
+                data(&texts, &sequences[1..]),
                 &config,
                 None,
                 Some(directory.path()),
