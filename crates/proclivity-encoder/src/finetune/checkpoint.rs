@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use burn::module::Module;
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::tensor::Tensor;
 
 use super::lora::{self, LoraConfig};
 use super::parameters::{Names, State};
@@ -53,14 +54,22 @@ impl<M: Module> Checkpoint<M> {
         super::save::save(&self.directory, &self.transformer, &self.state(), directory)
     }
 
-    /// Of the weights as they are.
+    /// Of the weights as they are, and of which of them are trained.
     pub(super) fn hash(&self) -> blake3::Hasher {
+        struct Trained<'a>(&'a mut blake3::Hasher);
+        impl ModuleVisitor for Trained<'_> {
+            fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+                self.0.update(&[u8::from(param.base().is_require_grad())]);
+            }
+        }
         let mut hash = blake3::Hasher::new_derive_key("proclivity fine-tuning 1");
         for (name, values) in self.state() {
             hash.update(&(name.len() as u64).to_le_bytes());
             hash.update(name.as_bytes());
             hash.update(values.as_bytes());
         }
+        hash.update(format!("{:?}", self.lora).as_bytes());
+        self.network.clone().train().visit(&mut Trained(&mut hash));
         hash
     }
 }

@@ -185,7 +185,7 @@ impl<'a> Contrastive<'a> {
 
     fn fingerprint(&self) -> String {
         let mut hash = self.encoder.checkpoint.hash();
-        hash.update(format!("{:?} {:?}", self.config, self.encoder.checkpoint.lora).as_bytes());
+        hash.update(format!("{:?}", self.config).as_bytes());
         for sequence in self.sequences.iter().chain(&self.validation) {
             hash.update(&(sequence.len() as u64).to_le_bytes());
             for &place in *sequence {

@@ -168,7 +168,7 @@ impl TunableDecoder {
         let training = self.windows(texts, config.context, "training")?;
         let validation = self.windows(validation, config.context, "validation")?;
         let mut hash = self.checkpoint.hash();
-        hash.update(format!("{config:?} {:?}", self.checkpoint.lora).as_bytes());
+        hash.update(format!("{config:?}").as_bytes());
         hash_tokens(&mut hash, &training);
         hash_tokens(&mut hash, &validation);
         let task = Continued { windows: training, validation, config };

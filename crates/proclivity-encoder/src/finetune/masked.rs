@@ -96,7 +96,7 @@ impl TunableEncoder {
         let training = tokens(texts, "training")?;
         let validation = tokens(validation, "validation")?;
         let mut hash = self.checkpoint.hash();
-        hash.update(format!("{config:?} {:?}", self.checkpoint.lora).as_bytes());
+        hash.update(format!("{config:?}").as_bytes());
         hash_tokens(&mut hash, &training);
         hash_tokens(&mut hash, &validation);
         let task = MaskedTask { texts: training, validation, masking, config };
