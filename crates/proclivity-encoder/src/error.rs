@@ -174,6 +174,28 @@ pub enum EncoderError {
         /// What is allowed.
         expected: &'static str,
     },
+    /// An event that a network has no vector for.
+    #[error(
+        "history {user} has event {event}, but there are vectors for {kinds} kinds of events only"
+    )]
+    UnknownEvent {
+        /// Which of the histories.
+        user: usize,
+        /// The event.
+        event: u32,
+        /// How many kinds of events there are.
+        kinds: usize,
+    },
+    /// What a simulation gave and nothing can be learned from.
+    #[error(
+        "{what} {index} of the simulation is empty, of the wrong length, not finite or out of range"
+    )]
+    InvalidSimulation {
+        /// The prior, an event vector or a simulated user.
+        what: &'static str,
+        /// Which of them.
+        index: usize,
+    },
     /// Nothing to train on or to validate with.
     #[error("no {role} text with anything in it")]
     EmptyCorpus {

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod amortized;
 mod bert;
 mod cache;
 mod causal;
@@ -13,6 +14,7 @@ mod training;
 mod vectorized;
 mod weights;
 
+pub use amortized::{DirichletNetwork, DirichletNetworkConfig, ShareSimulator, SimulatedUser};
 pub use bert::BertEncoder;
 pub use cache::embed_cached;
 pub use causal::{CausalConfig, CausalModel, Segment, TrainConfig, TrainReport};

@@ -13,7 +13,8 @@ mod train;
 mod write;
 
 pub use config::{CausalConfig, TrainConfig};
-use network::{Network, host};
+use network::Network;
+pub(crate) use network::host;
 pub(crate) use softmax::{log_probs, loss_gradient};
 use tokens::TextTokenizer;
 pub use train::TrainReport;

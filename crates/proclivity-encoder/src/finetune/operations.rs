@@ -2,7 +2,7 @@
 
 use burn::tensor::{Int, Tensor, TensorData, activation};
 
-use crate::causal::{log_probs, loss_gradient};
+use crate::causal::{host, log_probs, loss_gradient};
 use crate::vectorized::{Gate, tangents};
 
 /// softmax(scores) · value. Under autodiff the largest score is a constant and the division comes
@@ -130,8 +130,4 @@ pub(crate) fn rows(x: Tensor<2>, places: &[usize]) -> Tensor<2> {
     let places: Vec<i64> = places.iter().map(|&place| place as i64).collect();
     let count = places.len();
     x.select(0, Tensor::<1, Int>::from_data(TensorData::new(places, [count]), &device))
-}
-
-fn host<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    tensor.into_data().try_into_vec_as::<f32>().unwrap_or_default()
 }
