@@ -230,6 +230,23 @@ pub enum EncoderError {
         /// The checkpoint.
         path: PathBuf,
     },
+    /// A name of layers to adapt that no layer ends with.
+    #[error("no linear layer's name ends with {target:?}")]
+    UnknownLayer {
+        /// The name.
+        target: String,
+    },
+    /// Adapters for a model that has some.
+    #[error("the model has adapters already: save it with them merged, and load that")]
+    SecondAdapter,
+    /// Adapters to save of a model that has none.
+    #[error("the model has no adapters")]
+    NoAdapter,
+    /// Masked tokens to predict with a model that can't.
+    #[error(
+        "the model was loaded without the head that predicts masked tokens, or its tokenizer has no token that masks"
+    )]
+    NoMaskedHead,
     /// A text to score that alone is longer than the context.
     #[error("continuation {index} (from 0) has {tokens} tokens, but the context holds {context}")]
     ContinuationTooLong {
