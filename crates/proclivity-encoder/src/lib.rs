@@ -12,6 +12,7 @@ mod finetune;
 mod model;
 mod next_item;
 mod parameters;
+mod product;
 mod training;
 mod vectorized;
 mod weights;

@@ -7,8 +7,9 @@ use rayon::prelude::*;
 
 use super::cache::{Cache, Layer};
 use super::config::DecoderConfig;
-use super::layers::{Norm, Projection, host, product, swish_gate};
+use super::layers::{Norm, Projection, host, swish_gate};
 use super::rotary::{Rotary, Rotation, rotate};
+use crate::product::product;
 use crate::vectorized::cached_attention;
 use crate::weights::WeightFiles;
 use crate::{ComputeDevice, EncoderError};

@@ -3,6 +3,7 @@
 //! Loops are plain, over fixed numbers of lanes, so that the compiler vectorises them; `pulp` compiles
 //! them for each instruction set and picks the best one when the program runs.
 
+mod add_norm;
 mod attention;
 mod cached;
 mod gated;
@@ -13,6 +14,7 @@ mod slopes;
 mod softmax_rows;
 mod tanh;
 
+pub(crate) use add_norm::{NormWeights, add_norm};
 pub(crate) use attention::{RelativeBias, attention};
 pub(crate) use cached::{Span, cached_attention};
 pub(crate) use gated::gated;
