@@ -53,7 +53,7 @@ impl ComputeDevice {
     pub(crate) fn map<T: Sync, R: Send>(
         &self,
         items: &[T],
-        work: impl Fn(&T) -> R + Sync,
+        work: impl Fn(&T) -> R + Sync + Send,
     ) -> Vec<R> {
         if items.len() < 2 || self.parallelism() < 2 {
             return items.iter().map(work).collect();
