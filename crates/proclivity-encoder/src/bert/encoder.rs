@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use burn::tensor::Tensor;
 use ndarray::{Array2, ArrayView2, s};
-use rayon::prelude::*;
 use tokenizers::{Tokenizer, TruncationParams};
 
 use super::config::BertConfig;
@@ -323,14 +322,13 @@ impl TextEncoder for BertEncoder {
         for (first, part) in (0..).step_by(TEXTS).zip(texts.chunks(TEXTS)) {
             let mut batches = self.batches(first, part)?.into_iter();
             // As many batches at a time as there are threads, each on one.
-            let threads = if self.packed { rayon::current_num_threads() } else { 1 };
+            let threads = self.device.parallelism();
             loop {
                 let round: Vec<Vec<Tokens>> = batches.by_ref().take(4 * threads).collect();
                 if round.is_empty() {
                     break;
                 }
-                let vectors: Vec<Array2<f32>> =
-                    round.par_iter().map(|batch| self.pooled(batch)).collect();
+                let vectors = self.device.map(&round, |batch| self.pooled(batch));
                 for (batch, pooled) in round.iter().zip(vectors) {
                     for (text, vector) in batch.iter().zip(pooled.rows()) {
                         let vector = vector.slice(s![..self.embedding_dim]);
