@@ -2,23 +2,26 @@
 //! tensor at a time.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Component, Path, PathBuf};
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use safetensors::SafeTensorError;
-use safetensors::tensor::{Dtype, Metadata};
+use safetensors::tensor::{Dtype, Metadata, TensorInfo, TensorView};
 use serde::Deserialize;
 
 use crate::EncoderError;
 use crate::checkpoint::{parse_json, read};
+use crate::finetune::State;
 
 /// The tensors of all files as if they were one; what was taken is remembered, so that nothing in
 /// the files goes unnoticed.
 pub(crate) struct WeightFiles {
     files: Vec<WeightFile>,
+    /// Other values than the files have.
+    replaced: State,
     taken: RefCell<BTreeSet<String>>,
 }
 
@@ -60,7 +63,40 @@ impl WeightFiles {
             names.into_iter().map(|name| directory.join(name)).collect()
         };
         let files = paths.into_iter().map(WeightFile::open).collect::<Result<_, _>>()?;
-        Ok(Self { files, taken: RefCell::default() })
+        Ok(Self { files, replaced: State::new(), taken: RefCell::default() })
+    }
+
+    /// Gives other values for some tensors.
+    pub(crate) fn replace(mut self, state: &State) -> Self {
+        self.replaced = state.clone();
+        self
+    }
+
+    /// Every tensor's name, type, shape and bytes, as they are stored.
+    pub(crate) fn stored(
+        &self,
+    ) -> impl Iterator<Item = Result<(String, Dtype, Vec<usize>, Vec<u8>), EncoderError>> {
+        self.files.iter().flat_map(|file| {
+            let mut names = file.header.offset_keys();
+            names.sort_unstable();
+            names.into_iter().map(move |name| {
+                let info = file.info(&name)?;
+                let (dtype, shape) = (info.dtype, info.shape.clone());
+                let bytes = file.bytes(info)?;
+                Ok((name, dtype, shape, bytes))
+            })
+        })
+    }
+
+    /// Opens one file.
+    pub(crate) fn open_file(path: PathBuf) -> Result<Self, EncoderError> {
+        let files = vec![WeightFile::open(path)?];
+        Ok(Self { files, replaced: State::new(), taken: RefCell::default() })
+    }
+
+    /// An entry of the first file's metadata.
+    pub(crate) fn metadata(&self, key: &str) -> Option<&str> {
+        self.files[0].header.metadata().as_ref()?.get(key).map(String::as_str)
     }
 
     /// Hashes all files whole.
@@ -72,11 +108,22 @@ impl WeightFiles {
             });
             hashed.map_err(|source| EncoderError::Io { path: path.clone(), source })?;
         }
+        for (name, values) in &self.replaced {
+            hash.update(&(name.len() as u64).to_le_bytes());
+            hash.update(name.as_bytes());
+            hash.update(values.as_bytes());
+        }
         Ok(())
     }
 
     pub(crate) fn contains(&self, name: &str) -> bool {
         self.files.iter().any(|file| file.header.info(name).is_some())
+    }
+
+    /// Refuses a tensor that is missing or has another shape.
+    pub(crate) fn check(&self, name: &str, shape: &[usize]) -> Result<(), EncoderError> {
+        let holder = self.files.iter().find(|file| file.header.info(name).is_some());
+        holder.unwrap_or(&self.files[0]).stored(name, shape).map(|_| ())
     }
 
     /// A tensor as finite f32 of the expected shape.
@@ -95,6 +142,12 @@ impl WeightFiles {
         name: &str,
         shape: &[usize],
     ) -> Result<TensorData, EncoderError> {
+        if let Some(values) =
+            self.replaced.get(name).filter(|values| values.shape().as_slice() == shape)
+        {
+            self.taken.borrow_mut().insert(name.to_owned());
+            return Ok(values.clone());
+        }
         let holder = self.files.iter().find(|file| file.header.info(name).is_some());
         // The first file, which hasn't the tensor either, makes the error.
         let data = holder.unwrap_or(&self.files[0]).read(name, shape)?;
@@ -148,13 +201,31 @@ impl WeightFile {
         Ok(Self { path, header, start })
     }
 
-    fn read(&self, name: &str, shape: &[usize]) -> Result<TensorData, EncoderError> {
-        let info = self.header.info(name).ok_or_else(|| EncoderError::MissingTensor {
-            path: self.path.clone(),
-            tensor: name.to_owned(),
-        })?;
+    /// What the header says about a tensor of this shape.
+    fn stored<'a>(
+        &'a self,
+        name: &'a str,
+        shape: &[usize],
+    ) -> Result<(Stored<'a>, &'a TensorInfo), EncoderError> {
+        let info = self.info(name)?;
         let stored = Stored { path: &self.path, name, dtype: info.dtype, shape: &info.shape };
         stored.check(shape)?;
+        Ok((stored, info))
+    }
+
+    fn read(&self, name: &str, shape: &[usize]) -> Result<TensorData, EncoderError> {
+        let (stored, info) = self.stored(name, shape)?;
+        stored.decode(self.bytes(info)?)
+    }
+
+    fn info(&self, name: &str) -> Result<&TensorInfo, EncoderError> {
+        self.header.info(name).ok_or_else(|| EncoderError::MissingTensor {
+            path: self.path.clone(),
+            tensor: name.to_owned(),
+        })
+    }
+
+    fn bytes(&self, info: &TensorInfo) -> Result<Vec<u8>, EncoderError> {
         let (from, to) = info.data_offsets;
         let bytes = File::open(&self.path).and_then(|mut file| {
             file.seek(SeekFrom::Start(self.start + from as u64))?;
@@ -162,8 +233,28 @@ impl WeightFile {
             file.read_exact(&mut bytes)?;
             Ok(bytes)
         });
-        stored.decode(bytes.map_err(|source| EncoderError::Io { path: self.path.clone(), source })?)
+        bytes.map_err(|source| EncoderError::Io { path: self.path.clone(), source })
     }
+}
+
+/// Tensors of f32 as the bytes of a safetensors file, which errors name.
+pub(crate) fn safetensors(
+    tensors: Vec<(String, TensorData)>,
+    metadata: Option<HashMap<String, String>>,
+    path: &Path,
+) -> Result<Vec<u8>, EncoderError> {
+    let invalid = |source| EncoderError::Safetensors { path: path.to_owned(), source };
+    let tensors: Vec<(String, TensorData)> =
+        tensors.into_iter().map(|(name, data)| (name, data.convert::<f32>())).collect();
+    let views = tensors
+        .iter()
+        .map(|(name, data)| {
+            let view = TensorView::new(Dtype::F32, data.shape().to_vec(), data.as_bytes())?;
+            Ok((name.as_str(), view))
+        })
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(invalid)?;
+    safetensors::serialize(views, metadata).map_err(invalid)
 }
 
 /// What a file says about a tensor.

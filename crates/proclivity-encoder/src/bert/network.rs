@@ -43,15 +43,15 @@ struct Block {
 }
 
 /// What checkpoints call the parts of a block's attention.
-struct AttentionNames {
-    query_key_value: [&'static str; 3],
-    output: &'static str,
-    norm: &'static str,
+pub(super) struct AttentionNames {
+    pub(super) query_key_value: [&'static str; 3],
+    pub(super) output: &'static str,
+    pub(super) norm: &'static str,
 }
 
 impl Variant {
     /// What precedes all names where the checkpoint is of a model with a head.
-    fn prefix(self) -> &'static str {
+    pub(super) fn prefix(self) -> &'static str {
         match self {
             Self::Bert => "bert.",
             Self::Roberta => "roberta.",
@@ -59,7 +59,7 @@ impl Variant {
         }
     }
 
-    fn attention_names(self) -> AttentionNames {
+    pub(super) fn attention_names(self) -> AttentionNames {
         match self {
             Self::Bert | Self::Roberta => AttentionNames {
                 query_key_value: [
@@ -355,7 +355,7 @@ fn relative_bias(
 /// # Source
 /// Raffel et al. 2020, Exploring the Limits of Transfer Learning, section 2.1; 128 is MPNet's
 /// farthest distance.
-fn relative_bucket(distance: isize, buckets: usize) -> usize {
+pub(super) fn relative_bucket(distance: isize, buckets: usize) -> usize {
     const FARTHEST: f32 = 128.0;
     let half = buckets / 2;
     let side = if distance > 0 { half } else { 0 };
