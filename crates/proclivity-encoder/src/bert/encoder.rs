@@ -16,6 +16,7 @@ use super::sentence::{Layer, Modules, Prompts, SentenceConfig, unit};
 use super::trainable::TrainableBert;
 use crate::checkpoint::{parse_json, parse_tokenizer, read};
 use crate::finetune::State;
+use crate::product::keep_freed_memory;
 use crate::weights::WeightFiles;
 use crate::{ComputeDevice, EncoderError, TextEncoder};
 
@@ -430,14 +431,6 @@ impl BertEncoder {
             .map(|(encoding, index)| Tokens { index, ids: encoding.get_ids().to_vec() });
         Ok(tokens.filter(|text| !text.ids.is_empty()).collect())
     }
-}
-
-/// Has the C library keep some of what is freed, instead of giving it back to the system and asking
-/// for it anew at every product, which takes a tenth of the time: glibc keeps twice as much as the
-/// largest block that was mapped and freed.
-fn keep_freed_memory() {
-    const BYTES: usize = 24 << 20;
-    drop(std::hint::black_box(Vec::<u8>::with_capacity(BYTES)));
 }
 
 /// The error of a batch, with the text it comes from.

@@ -9,7 +9,7 @@ use super::cache::{Buffers, Cache, Layer};
 use super::config::DecoderConfig;
 use super::layers::{Norm, Projection, host, swish_gate};
 use super::rotary::{Rotary, Rotation, rotate};
-use crate::product::product;
+use crate::product::{keep_freed_memory, product};
 use crate::vectorized::cached_attention;
 use crate::weights::WeightFiles;
 use crate::{ComputeDevice, EncoderError};
@@ -63,6 +63,9 @@ impl Network {
         device: &ComputeDevice,
     ) -> Result<Self, EncoderError> {
         let (width, feed_forward) = (config.hidden_size, config.intermediate_size);
+        if device.is_on_host() {
+            keep_freed_memory();
+        }
         let prefix = if weights.contains("model.embed_tokens.weight") { "model." } else { "" };
         let heads = Heads {
             queries: config.num_attention_heads,
@@ -330,9 +333,6 @@ impl Network {
         });
         let attended = attended.reduce(|sum, part| sum + part);
         let attended = attended.unwrap_or_else(|| query.zeros_like());
-        attended
-            .reshape([queries, new, width])
-            .swap_dims(0, 1)
-            .reshape([new, queries * width])
+        attended.reshape([queries, new, width]).swap_dims(0, 1).reshape([new, queries * width])
     }
 }
