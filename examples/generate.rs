@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Parser;
-use proclivity::encoder::{ComputeDevice, Decoder, GenerateConfig};
+use proclivity::encoder::{ComputeDevice, Constraint, Decoder, GenerateConfig};
 use serde_json::json;
 
 #[derive(Parser)]
@@ -52,7 +52,7 @@ struct Arguments {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments = Arguments::parse();
-    let only = match &arguments.only {
+    let constraint = match &arguments.only {
         Some(path) => {
             let text = std::fs::read_to_string(path)
                 .map_err(|source| format!("{}: {source}", path.display()))?;
@@ -61,9 +61,9 @@ fn main() -> Result<(), Box<dyn Error>> {
             if lines.is_empty() {
                 return Err(format!("{}: no line to choose", path.display()).into());
             }
-            lines
+            Some(Constraint::Only(lines))
         }
-        None => Vec::new(),
+        None => None,
     };
     let config = GenerateConfig {
         max_tokens: arguments.max_tokens,
@@ -72,7 +72,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         top_p: arguments.top_p,
         repetition_penalty: arguments.repetition_penalty,
         stop: arguments.stop,
-        only,
+        constraint,
         seed: arguments.seed,
     };
     let model = Decoder::load(&arguments.model, &arguments.backend)?;

@@ -7,6 +7,10 @@ mod checkpoint;
 mod decoder;
 mod device;
 mod error;
+#[cfg(feature = "gguf")]
+mod gguf;
+#[cfg(feature = "hub")]
+mod hub;
 mod model;
 mod vectorized;
 mod weights;
@@ -16,7 +20,9 @@ pub use cache::embed_cached;
 pub use causal::{
     CausalConfig, CausalModel, EpochReport, Segment, TrainConfig, TrainProgress, TrainReport,
 };
-pub use decoder::{Decoder, Finish, GenerateConfig, Generated, TokenScore};
+pub use decoder::{Constraint, Decoder, Finish, GenerateConfig, Generated, TokenScore};
 pub use device::ComputeDevice;
 pub use error::EncoderError;
+#[cfg(feature = "hub")]
+pub use hub::HubConfig;
 pub use model::{LanguageModel, TextEncoder};

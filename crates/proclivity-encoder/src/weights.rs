@@ -1,5 +1,5 @@
-//! Weights of a directory, in one safetensors file or in the several that an index names, read a
-//! tensor at a time.
+//! Weights of a checkpoint, in one file or in the several that an index names, read a tensor at a
+//! time.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,11 +18,24 @@ use crate::checkpoint::{parse_json, read};
 /// The tensors of all files as if they were one; what was taken is remembered, so that nothing in
 /// the files goes unnoticed.
 pub(crate) struct WeightFiles {
-    files: Vec<WeightFile>,
+    files: Vec<Box<dyn WeightFile>>,
     taken: RefCell<BTreeSet<String>>,
 }
 
-struct WeightFile {
+/// A file of named tensors.
+pub(crate) trait WeightFile {
+    fn path(&self) -> &Path;
+
+    /// The names of all its tensors, as the model calls them.
+    fn names(&self) -> Vec<String>;
+
+    fn contains(&self, name: &str) -> bool;
+
+    /// A tensor as finite f32 of the expected shape.
+    fn read(&self, name: &str, shape: &[usize]) -> Result<TensorData, EncoderError>;
+}
+
+struct Safetensors {
     path: PathBuf,
     header: Metadata,
     /// Where the tensors begin.
@@ -43,40 +56,33 @@ impl WeightFiles {
         let paths = if single.exists() || !index_path.exists() {
             vec![single]
         } else {
-            let index: Index = parse_json(&index_path, &read(&index_path)?)?;
-            let names: BTreeSet<String> = index.weight_map.into_values().collect();
-            let beside = |name: &String| {
-                let mut parts = Path::new(name).components();
-                matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None))
-            };
-            if names.is_empty() || !names.iter().all(beside) {
-                return Err(EncoderError::Unsupported {
-                    path: index_path,
-                    field: "weight_map",
-                    value: format!("{names:?}"),
-                    expected: "names of files beside it",
-                });
-            }
-            names.into_iter().map(|name| directory.join(name)).collect()
+            shards(&index_path)?.into_iter().map(|name| directory.join(name)).collect()
         };
-        let files = paths.into_iter().map(WeightFile::open).collect::<Result<_, _>>()?;
+        let open = |path| Ok(Box::new(Safetensors::open(path)?) as Box<dyn WeightFile>);
+        let files = paths.into_iter().map(open).collect::<Result<_, EncoderError>>()?;
         Ok(Self { files, taken: RefCell::default() })
+    }
+
+    /// Of one file in another format.
+    #[cfg(feature = "gguf")]
+    pub(crate) fn of(file: impl WeightFile + 'static) -> Self {
+        Self { files: vec![Box::new(file)], taken: RefCell::default() }
     }
 
     /// Hashes all files whole.
     pub(crate) fn hash(&self, hash: &mut blake3::Hasher) -> Result<(), EncoderError> {
-        for WeightFile { path, .. } in &self.files {
+        for path in self.files.iter().map(|file| file.path()) {
             let hashed = File::open(path).and_then(|file| {
                 hash.update(&file.metadata()?.len().to_le_bytes());
                 hash.update_reader(file).map(|_| ())
             });
-            hashed.map_err(|source| EncoderError::Io { path: path.clone(), source })?;
+            hashed.map_err(|source| EncoderError::Io { path: path.to_owned(), source })?;
         }
         Ok(())
     }
 
     pub(crate) fn contains(&self, name: &str) -> bool {
-        self.files.iter().any(|file| file.header.info(name).is_some())
+        self.files.iter().any(|file| file.contains(name))
     }
 
     /// A tensor as finite f32 of the expected shape.
@@ -95,7 +101,7 @@ impl WeightFiles {
         name: &str,
         shape: &[usize],
     ) -> Result<TensorData, EncoderError> {
-        let holder = self.files.iter().find(|file| file.header.info(name).is_some());
+        let holder = self.files.iter().find(|file| file.contains(name));
         // The first file, which hasn't the tensor either, makes the error.
         let data = holder.unwrap_or(&self.files[0]).read(name, shape)?;
         self.taken.borrow_mut().insert(name.to_owned());
@@ -105,19 +111,38 @@ impl WeightFiles {
     /// Refuses tensors that were not taken, unless they are known to be of no use.
     pub(crate) fn finish(self, ignored: impl Fn(&str) -> bool) -> Result<(), EncoderError> {
         let taken = self.taken.into_inner();
-        for WeightFile { path, header, .. } in self.files {
-            let mut names = header.offset_keys();
+        for file in self.files {
+            let mut names = file.names();
             names.sort_unstable();
             let unknown = names.into_iter().find(|name| !taken.contains(name) && !ignored(name));
             if let Some(tensor) = unknown {
-                return Err(EncoderError::UnknownTensor { path, tensor });
+                return Err(EncoderError::UnknownTensor { path: file.path().to_owned(), tensor });
             }
         }
         Ok(())
     }
 }
 
-impl WeightFile {
+/// The files that an index names, each beside it.
+pub(crate) fn shards(index_path: &Path) -> Result<BTreeSet<String>, EncoderError> {
+    let index: Index = parse_json(index_path, &read(index_path)?)?;
+    let names: BTreeSet<String> = index.weight_map.into_values().collect();
+    let beside = |name: &String| {
+        let mut parts = Path::new(name).components();
+        matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None))
+    };
+    if names.is_empty() || !names.iter().all(beside) {
+        return Err(EncoderError::Unsupported {
+            path: index_path.to_owned(),
+            field: "weight_map",
+            value: format!("{names:?}"),
+            expected: "names of files beside it",
+        });
+    }
+    Ok(names)
+}
+
+impl Safetensors {
     fn open(path: PathBuf) -> Result<Self, EncoderError> {
         /// What the format allows at most.
         const HEADER_BYTES: u64 = 100_000_000;
@@ -147,14 +172,27 @@ impl WeightFile {
         }
         Ok(Self { path, header, start })
     }
+}
+
+impl WeightFile for Safetensors {
+    fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.header.offset_keys()
+    }
+
+    fn contains(&self, name: &str) -> bool {
+        self.header.info(name).is_some()
+    }
 
     fn read(&self, name: &str, shape: &[usize]) -> Result<TensorData, EncoderError> {
         let info = self.header.info(name).ok_or_else(|| EncoderError::MissingTensor {
             path: self.path.clone(),
             tensor: name.to_owned(),
         })?;
-        let stored = Stored { path: &self.path, name, dtype: info.dtype, shape: &info.shape };
-        stored.check(shape)?;
+        check_shape(&self.path, name, shape, &info.shape)?;
         let (from, to) = info.data_offsets;
         let bytes = File::open(&self.path).and_then(|mut file| {
             file.seek(SeekFrom::Start(self.start + from as u64))?;
@@ -162,7 +200,8 @@ impl WeightFile {
             file.read_exact(&mut bytes)?;
             Ok(bytes)
         });
-        stored.decode(bytes.map_err(|source| EncoderError::Io { path: self.path.clone(), source })?)
+        let bytes = bytes.map_err(|source| EncoderError::Io { path: self.path.clone(), source })?;
+        Stored { path: &self.path, name, dtype: info.dtype, shape: &info.shape }.decode(bytes)
     }
 }
 
@@ -175,37 +214,51 @@ struct Stored<'a> {
 }
 
 impl Stored<'_> {
-    fn check(&self, expected: &[usize]) -> Result<(), EncoderError> {
-        if self.shape == expected {
-            return Ok(());
-        }
-        Err(EncoderError::TensorShape {
-            path: self.path.to_owned(),
-            tensor: self.name.to_owned(),
-            expected: expected.to_vec(),
-            got: self.shape.to_vec(),
-        })
-    }
-
     /// The tensor's bytes as finite f32.
     fn decode(&self, bytes: Vec<u8>) -> Result<TensorData, EncoderError> {
-        let (path, tensor) = (|| self.path.to_owned(), || self.name.to_owned());
         let dtype = match self.dtype {
             Dtype::F32 => DType::F32,
             Dtype::F16 => DType::F16,
             Dtype::BF16 => DType::BF16,
             other => {
-                let got = format!("{other:?}");
-                return Err(EncoderError::TensorType { path: path(), tensor: tensor(), got });
+                return Err(EncoderError::TensorType {
+                    path: self.path.to_owned(),
+                    tensor: self.name.to_owned(),
+                    got: format!("{other:?}"),
+                });
             }
         };
         let data = TensorData::from_bytes_vec(bytes, self.shape.to_vec(), dtype).convert::<f32>();
-        if let Ok(values) = data.as_slice::<f32>()
-            && let Some(position) = values.iter().position(|value| !value.is_finite())
-        {
-            let (path, tensor, value) = (path(), tensor(), values[position]);
-            return Err(EncoderError::NonFiniteWeight { path, tensor, position, value });
-        }
+        check_finite(self.path, self.name, data.as_slice::<f32>().unwrap_or_default())?;
         Ok(data)
+    }
+}
+
+pub(crate) fn check_shape(
+    path: &Path,
+    tensor: &str,
+    expected: &[usize],
+    got: &[usize],
+) -> Result<(), EncoderError> {
+    if got == expected {
+        return Ok(());
+    }
+    Err(EncoderError::TensorShape {
+        path: path.to_owned(),
+        tensor: tensor.to_owned(),
+        expected: expected.to_vec(),
+        got: got.to_vec(),
+    })
+}
+
+pub(crate) fn check_finite(path: &Path, tensor: &str, values: &[f32]) -> Result<(), EncoderError> {
+    match values.iter().position(|value| !value.is_finite()) {
+        Some(position) => Err(EncoderError::NonFiniteWeight {
+            path: path.to_owned(),
+            tensor: tensor.to_owned(),
+            position,
+            value: values[position],
+        }),
+        None => Ok(()),
     }
 }

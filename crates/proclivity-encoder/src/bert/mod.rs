@@ -8,3 +8,5 @@ mod pooling;
 mod sentence;
 
 pub use encoder::BertEncoder;
+#[cfg(feature = "hub")]
+pub(crate) use sentence::Modules;

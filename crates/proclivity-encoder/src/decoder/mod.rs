@@ -3,8 +3,12 @@
 mod cache;
 mod choices;
 mod config;
+mod constraint;
 mod embed;
+mod files;
 mod generate;
+#[cfg(feature = "grammar")]
+mod grammar;
 mod layers;
 mod model;
 mod network;
@@ -13,6 +17,7 @@ mod sample;
 mod score;
 mod stream;
 
+pub use constraint::Constraint;
 pub use generate::{Finish, GenerateConfig, Generated};
 pub use model::Decoder;
 pub use score::TokenScore;

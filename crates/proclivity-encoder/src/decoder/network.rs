@@ -125,7 +125,7 @@ impl Network {
             head: head.transpose()?,
             norm: norm("norm", width)?,
             blocks,
-            rotary: Rotary::new(heads.width, config.rope_theta(), config.scaling(path)?),
+            rotary: Rotary::new(heads.width, config.rope_theta(), &config.scaling(path)?),
             heads,
             device: device.clone(),
         })
