@@ -182,10 +182,10 @@ fn a_tokenizer_beside_the_file_stands_in_for_one_that_is_not_known() {
 }
 
 #[test]
-#[ignore = "needs models/SmolLM2-135M-Instruct and its GGUF"]
+#[ignore = "needs models/SmolLM2-135M-Instruct and models/SmolLM2-135M-Instruct-GGUF"]
 fn smollm2_is_its_converted_twin() {
     let models = root().join("../../models");
-    let gguf = models.join("SmolLM2-135M-Instruct.Q4_1.gguf");
+    let gguf = models.join("SmolLM2-135M-Instruct-GGUF/SmolLM2-135M-Instruct.Q4_1.gguf");
     let directory = models.join("SmolLM2-135M-Instruct");
     assert_twins(&gguf, &directory, 1e-4);
     let (file, twin) =

@@ -124,6 +124,7 @@ impl DecoderConfig {
             ("intermediate_size", self.intermediate_size),
             ("num_hidden_layers", self.num_hidden_layers),
             ("num_attention_heads", self.num_attention_heads),
+            ("max_position_embeddings", self.max_position_embeddings),
         ] {
             // Products of two stay far from overflow.
             if !(1..=1 << 24).contains(&value) {

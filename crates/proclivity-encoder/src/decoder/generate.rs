@@ -1,5 +1,6 @@
 //! Writing texts, several at a time, token by token.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use rand::SeedableRng;
@@ -14,6 +15,8 @@ use super::sample::pick;
 use super::stream::Stream;
 use crate::EncoderError;
 
+/// Keys and values of the texts that are written at a time have at most so many bytes.
+const CACHE_BYTES: usize = 2 << 30;
 /// A shorter beginning of all prompts isn't worth a pass of its own.
 const SHARED_FROM: usize = 8;
 
@@ -134,7 +137,8 @@ impl Decoder {
         texts.pop().ok_or(EncoderError::EmptyPrompt)
     }
 
-    /// Writes a text behind each prompt, all at a time; each as if it were written alone.
+    /// Writes a text behind each prompt, as many at a time as fit into 2 GiB of keys and values; each as
+    /// if it were written alone.
     ///
     /// Pieces are handed on with the position of their prompt.
     ///
@@ -148,46 +152,63 @@ impl Decoder {
     ) -> Result<Vec<Generated>, EncoderError> {
         config.validate()?;
         let rules = Rules::new(self, prompts, config.constraint.as_ref())?;
-        let mut writers = Vec::new();
+        let mut waiting = VecDeque::new();
         for (index, prompt) in prompts.iter().enumerate() {
-            writers.push(Writer::new(self, index, prompt, config, &rules)?);
+            waiting.push_back(Writer::new(self, index, prompt, config, &rules)?);
         }
-        self.share_prefix(&mut writers);
-        let mut decoders: Vec<_> =
-            prompts.iter().map(|_| self.tokenizer.decode_stream(true)).collect();
-        let vocab = self.network.vocab_size();
-        for (writer, decoder) in writers.iter_mut().zip(&mut decoders) {
+        let mut written = Vec::new();
+        while !waiting.is_empty() {
+            let mut bytes = 0;
+            let fitting = waiting.iter().take_while(|writer| {
+                bytes += self.network.cache_bytes(writer.unread.len() + writer.room);
+                bytes <= CACHE_BYTES
+            });
+            let fitting = fitting.count().max(1);
+            let mut writers: Vec<_> = waiting.drain(..fitting).collect();
+            self.write(&mut writers, config, hand_on)?;
+            written.extend(writers.into_iter().map(|writer| writer.done(config, hand_on)));
+        }
+        Ok(written)
+    }
+
+    /// Writes some texts to their ends, a token of each at a time.
+    fn write(
+        &self,
+        writers: &mut [Writer<'_>],
+        config: &GenerateConfig,
+        hand_on: &mut dyn FnMut(usize, &str),
+    ) -> Result<(), EncoderError> {
+        self.share_prefix(writers);
+        for writer in &mut *writers {
             let unread = std::mem::take(&mut writer.unread);
             let mut logits = self.network.logits(self.network.read(&unread, &mut writer.cache));
-            writer.step(self, &mut logits, config, decoder, hand_on)?;
+            writer.step(self, &mut logits, config, hand_on)?;
         }
+        let vocab = self.network.vocab_size();
         loop {
-            let mut active: Vec<_> = writers
-                .iter_mut()
-                .zip(&mut decoders)
-                .filter(|(writer, _)| writer.finish.is_none())
-                .collect();
+            let mut active: Vec<_> =
+                writers.iter_mut().filter(|writer| writer.finish.is_none()).collect();
             if active.is_empty() {
-                break;
+                return Ok(());
             }
             let mut parts: Vec<Part<'_>> = active
                 .iter_mut()
-                .map(|(writer, _)| Part { tokens: &writer.unread, cache: &mut writer.cache })
+                .map(|writer| Part { tokens: &writer.unread, cache: &mut writer.cache })
                 .collect();
             let mut logits = self.network.logits(self.network.forward(&mut parts));
-            for ((writer, decoder), logits) in
-                active.into_iter().zip(logits.chunks_exact_mut(vocab))
-            {
+            for (writer, logits) in active.into_iter().zip(logits.chunks_exact_mut(vocab)) {
                 writer.unread.clear();
-                writer.step(self, logits, config, decoder, hand_on)?;
+                writer.step(self, logits, config, hand_on)?;
             }
         }
-        Ok(writers.into_iter().map(|writer| writer.done(config, hand_on)).collect())
     }
 
     /// Reads what all prompts begin with once.
     fn share_prefix(&self, writers: &mut [Writer<'_>]) {
         let [first, others @ ..] = &*writers else { return };
+        if others.is_empty() {
+            return;
+        }
         let common = others.iter().fold(first.unread.len(), |common, other| {
             let pairs = first.unread.iter().zip(&other.unread);
             common.min(pairs.take_while(|(a, b)| a == b).count())
@@ -195,7 +216,7 @@ impl Decoder {
         // A token of each is left to be read, for what follows it.
         let shortest = writers.iter().map(|writer| writer.unread.len()).min().unwrap_or(0);
         let shared = common.min(shortest.saturating_sub(1));
-        if writers.len() < 2 || shared < SHARED_FROM {
+        if shared < SHARED_FROM {
             return;
         }
         let mut prefix = self.network.cache(shared);
@@ -220,6 +241,7 @@ struct Writer<'a> {
     room: usize,
     rng: ChaCha8Rng,
     guide: Option<Guide<'a>>,
+    decoder: DecodeStream<'a>,
     stream: Stream<'a>,
     finish: Option<Finish>,
 }
@@ -235,7 +257,7 @@ type DecodeStream<'a> = tokenizers::DecodeStream<
 
 impl<'a> Writer<'a> {
     fn new(
-        model: &Decoder,
+        model: &'a Decoder,
         index: usize,
         prompt: &str,
         config: &'a GenerateConfig,
@@ -259,12 +281,13 @@ impl<'a> Writer<'a> {
         unread.drain(..unread.len() - kept);
         Ok(Self {
             index,
-            cache: model.network.cache(kept + room),
+            cache: model.network.cache(0),
             all: unread.clone(),
             unread,
             prompt: kept,
             room,
             rng: ChaCha8Rng::seed_from_u64(config.seed),
+            decoder: model.tokenizer.decode_stream(true),
             stream: Stream::new(if guide.is_none() { &config.stop } else { &[] }),
             guide,
             finish: None,
@@ -276,7 +299,6 @@ impl<'a> Writer<'a> {
         model: &Decoder,
         logits: &mut [f32],
         config: &GenerateConfig,
-        decoder: &mut DecodeStream<'_>,
         hand_on: &mut dyn FnMut(usize, &str),
     ) -> Result<(), EncoderError> {
         // Where an empty text is all that is allowed.
@@ -305,7 +327,8 @@ impl<'a> Writer<'a> {
         self.unread.push(token);
         let piece = match &mut self.guide {
             Some(guide) => guide.advance(token)?,
-            None => decoder
+            None => self
+                .decoder
                 .step(token)
                 .map_err(|source| EncoderError::Detokenize { token, source })?
                 .unwrap_or_default(),

@@ -45,11 +45,7 @@ impl Decoder {
         let Checkpoint { config, config_path, config_bytes, generation, weights, .. } = checkpoint;
         let Checkpoint { tokenizer_path, tokenizer_bytes, .. } = checkpoint;
         config.validate(&config_path)?;
-        let mut tokenizer = parse_tokenizer(&tokenizer_path, &tokenizer_bytes, config.vocab_size)?;
-        tokenizer.with_padding(None);
-        tokenizer
-            .with_truncation(None)
-            .map_err(|source| EncoderError::Tokenizer { path: tokenizer_path, source })?;
+        let tokenizer = parse_tokenizer(&tokenizer_path, &tokenizer_bytes, config.vocab_size)?;
         let (ends, begin) = config.special_tokens(generation);
         let network = Network::load(&config_path, &config, &weights, device)?;
 

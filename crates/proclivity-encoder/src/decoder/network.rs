@@ -141,6 +141,12 @@ impl Network {
         }
     }
 
+    /// Of the keys and values of some tokens.
+    pub(super) fn cache_bytes(&self, tokens: usize) -> usize {
+        let of_token = 2 * self.blocks.len() * self.heads.keys * self.heads.width;
+        of_token.saturating_mul(size_of::<f32>()).saturating_mul(tokens)
+    }
+
     /// Reads a sequence's new tokens, at least one, and returns the last one's hidden state.
     ///
     /// # Shapes
