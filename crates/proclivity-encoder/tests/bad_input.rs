@@ -233,7 +233,7 @@ fn weights_that_are_cut_off_or_lie_about_themselves_are_refused() {
         "[".repeat(100_000),
         format!("{{\"a\":{}", "{\"a\":".repeat(100_000)),
         tensor(json!([u64::MAX, 2]), json!(end)),
-        tensor(json!([1 << 62]), json!([0, 1_u64 << 62])),
+        tensor(json!([1_u64 << 62]), json!([0, 1_u64 << 62])),
         tensor(json!([1]), json!([4, 0])),
         tensor(json!([1]), json!([4, 8])),
         tensor(json!([1]), json!([0, u64::MAX])),
@@ -315,7 +315,9 @@ fn a_configuration_that_asks_for_too_much_allocates_nothing() {
                 config[kind.width] = json!(1 << 12);
             });
         });
-        assert!(matches!(error, EncoderError::TensorShape { .. }), "{error}");
+        let of_pooling =
+            matches!(error, EncoderError::Unsupported { field: "word_embedding_dimension", .. });
+        assert!(of_pooling || matches!(error, EncoderError::TensorShape { .. }), "{error}");
     }
 }
 
@@ -441,7 +443,7 @@ fn a_request_for_more_than_fits_is_written_in_parts() {
     let [_, decoder, _] = kinds();
     let directory = tempfile::tempdir().unwrap();
     copy(&decoder.directory, directory.path());
-    // Keys and values of one text would take 4 GiB.
+    // Keys and values of one text may take more than 2 GiB.
     edit_json(&directory.path().join("config.json"), |config| {
         config["max_position_embeddings"] = json!(1 << 24);
     });
@@ -450,7 +452,7 @@ fn a_request_for_more_than_fits_is_written_in_parts() {
     let prompts = vec!["The viewer watched a slow"; 40];
     let expected = huge.generate(prompts[0], &short, &mut |_| {}).unwrap();
     let stop = expected.text.chars().last().unwrap().to_string();
-    let endless = GenerateConfig { max_tokens: usize::MAX, stop: vec![stop], ..short };
+    let endless = GenerateConfig { max_tokens: 1 << 23, stop: vec![stop], ..short };
     let written = huge.generate_batch(&prompts, &endless, &mut |_, _| {}).unwrap();
     assert_eq!(written.len(), prompts.len());
     for text in written {

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use proclivity_encoder::{ComputeDevice, Decoder, EncoderError, GenerateConfig, TextEncoder};
-use serde_json::Value;
+use serde::Deserialize;
 
 const VARIANTS: [&str; 5] = ["llama", "llama3", "linear", "qwen2", "qwen3"];
 
@@ -181,34 +181,48 @@ fn a_tokenizer_beside_the_file_stands_in_for_one_that_is_not_known() {
     assert_twins(&path, &twin, 1e-5);
 }
 
+#[derive(Deserialize)]
+struct Expected {
+    continuations: Vec<String>,
+    cases: Vec<Case>,
+}
+
+#[derive(Deserialize)]
+struct Case {
+    prompt: String,
+    scores: Vec<Score>,
+    #[serde(default)]
+    greedy: Vec<u32>,
+}
+
+#[derive(Deserialize)]
+struct Score {
+    tokens: Vec<u32>,
+    log_probs: Vec<f64>,
+}
+
 #[test]
-#[ignore = "needs models/SmolLM2-135M-Instruct and models/SmolLM2-135M-Instruct-GGUF"]
-fn smollm2_is_its_converted_twin() {
-    let models = root().join("../../models");
-    let gguf = models.join("SmolLM2-135M-Instruct-GGUF/SmolLM2-135M-Instruct.Q4_1.gguf");
-    let directory = models.join("SmolLM2-135M-Instruct");
-    assert_twins(&gguf, &directory, 1e-4);
-    let (file, twin) =
-        (Decoder::load(&gguf, &device()).unwrap(), Decoder::load(&directory, &device()).unwrap());
-    let parts = [
-        "用户浏览了彩色胶卷。",
-        "Viewed 35mm film",
-        "🏕️👩‍🚀",
-        "1234567890",
-        "don't",
-        "\n\n\t x",
-        "Zürich — l'ombre",
-        "<|im_start|>user",
-        "…",
-        "٣٤",
-    ];
-    for line in 0..400_usize {
-        let words = (0..6).map(|at| parts[(line * 7 + at * (line / 10 + 3)) % parts.len()]);
-        let text = words.collect::<Vec<_>>().join(if line % 2 == 0 { " " } else { "" });
-        let ids = |model: &Decoder| scores(model, "", &[&text[..]]).0;
-        assert_eq!(ids(&file), ids(&twin), "{text:?}");
+#[ignore = "needs models/SmolLM2-135M-Instruct-GGUF"]
+fn smollm2_scores_and_writes_as_transformers_does() {
+    let gguf = "../../models/SmolLM2-135M-Instruct-GGUF/SmolLM2-135M-Instruct.Q4_1.gguf";
+    let file = Decoder::load(&root().join(gguf), &device()).unwrap();
+    // Of weights that the reference dequantised to f32.
+    let expected = fs::read(root().join("tests/fixtures/smollm2_gguf.json")).unwrap();
+    let expected: Expected = serde_json::from_slice(&expected).unwrap();
+    let continuations: Vec<&str> = expected.continuations.iter().map(String::as_str).collect();
+    for case in &expected.cases {
+        let (ids, log_probs) = scores(&file, &case.prompt, &continuations);
+        let expected = || case.scores.iter();
+        assert_eq!(ids, expected().flat_map(|score| score.tokens.clone()).collect::<Vec<_>>());
+        let expected = expected().flat_map(|score| &score.log_probs);
+        let differences =
+            log_probs.iter().zip(expected).map(|(got, expected)| (got - expected).abs());
+        let largest = differences.fold(0.0, f64::max);
+        assert!(largest < 1e-4, "{}: {largest}", case.prompt);
+        if !case.greedy.is_empty() {
+            let config = GenerateConfig { max_tokens: 16, ..Default::default() };
+            let written = file.generate(&case.prompt, &config, &mut |_| {}).unwrap();
+            assert_eq!(written.tokens, case.greedy[..16]);
+        }
     }
-    let config: Value =
-        serde_json::from_slice(&fs::read(directory.join("config.json")).unwrap()).unwrap();
-    assert_eq!(config["max_position_embeddings"], file.context());
 }

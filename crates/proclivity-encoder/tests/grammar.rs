@@ -60,7 +60,7 @@ fn assert_all(model: &Decoder, constraint: &Constraint, assert: impl Fn(&str)) {
         let config = GenerateConfig {
             temperature,
             seed,
-            max_tokens: 250,
+            max_tokens: 200,
             constraint: Some(constraint.clone()),
             ..Default::default()
         };
@@ -126,6 +126,7 @@ fn a_grammar_of_strings_draws_what_the_strings_alone_do() {
             let config = GenerateConfig {
                 temperature: 1.5,
                 seed,
+                max_tokens: 8,
                 constraint: Some(constraint),
                 ..Default::default()
             };

@@ -88,7 +88,7 @@ impl Hub {
         let first_byte = header("range").map_or(0, |range| {
             range.trim_start_matches("bytes=").split('-').next().unwrap().parse().unwrap()
         });
-        let mut send = |status: &str, headers: &[String], body: &[u8]| {
+        let send = |status: &str, headers: &[String], body: &[u8]| {
             let headers: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
             let head = format!("HTTP/1.1 {status}\r\nConnection: close\r\n{headers}\r\n");
             let mut stream = stream;

@@ -112,12 +112,76 @@ impl GgufFile {
     }
 
     fn texts(&self, field: &str) -> Result<Vec<&str>, EncoderError> {
-        let expected = || self.no_such(field, "a list of texts");
-        let values = self.list(field)?.ok_or_else(expected)?;
-        let text = |value| match value {
-            Value::String(text) => Ok(text.as_str()),
-            _ => Err(expected()),
-        };
-        values.iter().map(text).collect()
+        let texts = self.list(field)?.and_then(|values| {
+            values
+                .iter()
+                .map(|value| match value {
+                    Value::String(text) => Some(text.as_str()),
+                    _ => None,
+                })
+                .collect()
+        });
+        texts.ok_or_else(|| self.no_such(field, "a list of texts"))
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use std::path::Path;
+
+    use tokenizers::Tokenizer;
+
+    use super::*;
+
+    const PARTS: [&str; 11] = [
+        "用户浏览了彩色胶卷。",
+        "Viewed 35mm film",
+        "🏕️👩‍🚀",
+        "1234567890",
+        "don't WE'LL",
+        "\n\n\t x",
+        "Zürich — l'ombre",
+        "<|im_start|>user",
+        "…",
+        "٣٤½",
+        "   ",
+    ];
+
+    fn assert_same_tokens(gguf: &Path, tokenizer: &Path) {
+        let bytes = GgufFile::open(gguf).unwrap().tokenizer().unwrap().unwrap();
+        let (got, expected) =
+            (Tokenizer::from_bytes(bytes).unwrap(), Tokenizer::from_file(tokenizer).unwrap());
+        for line in 0..440_usize {
+            let part = |at: usize| PARTS[(line * 7 + at * (line / 11 + 3)) % PARTS.len()];
+            let text = [0, 1, 2, 3, 4].map(part).join(if line % 2 == 0 { " " } else { "" });
+            for special in [false, true] {
+                let ids = |tokenizer: &Tokenizer| {
+                    tokenizer.encode_fast(text.as_str(), special).unwrap().get_ids().to_vec()
+                };
+                assert_eq!(ids(&got), ids(&expected), "{text:?}");
+                let text = |tokenizer: &Tokenizer| tokenizer.decode(&ids(&got), true).unwrap();
+                assert_eq!(text(&got), text(&expected));
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_s_tokenizer_is_that_of_its_twin() {
+        let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+        assert_same_tokens(
+            &fixtures.join("gguf/qwen3.gguf"),
+            &fixtures.join("tiny-decoders/qwen3/tokenizer.json"),
+        );
+    }
+
+    #[test]
+    #[ignore = "needs models/SmolLM2-135M-Instruct and models/SmolLM2-135M-Instruct-GGUF"]
+    fn smollm2_s_tokenizer_is_that_of_its_twin() {
+        let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models");
+        assert_same_tokens(
+            &models.join("SmolLM2-135M-Instruct-GGUF/SmolLM2-135M-Instruct.Q4_1.gguf"),
+            &models.join("SmolLM2-135M-Instruct/tokenizer.json"),
+        );
     }
 }
