@@ -126,7 +126,7 @@ impl Hub {
                 format!("Location: {address}/storage/{file}"),
                 format!("X-Linked-ETag: \"{etag}\""),
                 format!("X-Linked-Size: {}", bytes.len()),
-                format!("ETag: \"of-the-pointer\""),
+                "ETag: \"of-the-pointer\"".to_owned(),
                 commit,
                 length(0),
             ];
