@@ -1,7 +1,8 @@
 //! Files of a checkpoint directory: JSON and tokenizers; its weights are in `weights`.
 
 use std::fs;
-use std::path::Path;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 use tokenizers::Tokenizer;
@@ -15,6 +16,24 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, EncoderError> {
 /// The bytes of a file, or nothing where there is none.
 pub(crate) fn read_optional(path: &Path) -> Result<Option<Vec<u8>>, EncoderError> {
     if path.exists() { read(path).map(Some) } else { Ok(None) }
+}
+
+/// Writes a file beside its place and then renames it, so that a reader never sees half of it.
+pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), EncoderError> {
+    let io = |source| EncoderError::Io { path: path.to_owned(), source };
+    if let Some(directory) = path.parent() {
+        fs::create_dir_all(directory).map_err(io)?;
+    }
+    let temporary: PathBuf = path.with_extension(format!("{}.tmp", std::process::id()));
+    let written = fs::File::create(&temporary).and_then(|mut file| {
+        file.write_all(bytes)?;
+        file.sync_all()
+    });
+    written.and_then(|()| fs::rename(&temporary, path)).map_err(|source| {
+        // Best effort: the error that matters is the one returned.
+        let _ = fs::remove_file(&temporary);
+        io(source)
+    })
 }
 
 pub(crate) fn parse_json<T: DeserializeOwned>(

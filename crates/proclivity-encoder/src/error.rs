@@ -8,7 +8,7 @@ use std::path::PathBuf;
 pub enum EncoderError {
     /// A backend name that is none.
     #[error(
-        "{name:?} is no backend: expected one of flex, ndarray, tch, wgpu, vulkan, metal, cuda, rocm, optionally with a device number as in cuda:0"
+        "{name:?} is no backend: expected one of flex, ndarray, tch, wgpu, vulkan, metal, cuda, rocm, optionally with a device as in cuda:0 or vulkan:cpu"
     )]
     UnknownBackend {
         /// The name as it came.
@@ -28,13 +28,13 @@ pub enum EncoderError {
         /// The feature.
         feature: &'static str,
     },
-    /// A device number that the backend has no device for.
-    #[error("backend {name} has no device {index}")]
+    /// A device that this machine, or the driver of the backend, doesn't have.
+    #[error("there is no device {name} here; those of its backend: {found:?}")]
     NoSuchDevice {
-        /// The backend.
-        name: &'static str,
-        /// The device number.
-        index: usize,
+        /// The name as it came.
+        name: String,
+        /// The names of the backend's devices; none where its driver is missing.
+        found: Vec<String>,
     },
     /// A JSON file that doesn't parse or lacks a field.
     #[error("{path}: {source}")]
@@ -182,6 +182,28 @@ pub enum EncoderError {
         /// What is allowed.
         expected: &'static str,
     },
+    /// An event that a network has no vector for.
+    #[error(
+        "history {user} has event {event}, but there are vectors for {kinds} kinds of events only"
+    )]
+    UnknownEvent {
+        /// Which of the histories.
+        user: usize,
+        /// The event.
+        event: u32,
+        /// How many kinds of events there are.
+        kinds: usize,
+    },
+    /// What a simulation gave and nothing can be learned from.
+    #[error(
+        "{what} {index} of the simulation is empty, of the wrong length, not finite or out of range"
+    )]
+    InvalidSimulation {
+        /// The prior, an event vector or a simulated user.
+        what: &'static str,
+        /// Which of them.
+        index: usize,
+    },
     /// Nothing to train on or to validate with.
     #[error("no {role} text with anything in it")]
     EmptyCorpus {
@@ -200,6 +222,39 @@ pub enum EncoderError {
         /// The optimiser step, from 1.
         step: usize,
     },
+    /// An item that a next-item model doesn't know.
+    #[error("history {index} (from 0) has item {item}, but there are {items} items")]
+    UnknownItem {
+        /// Position of the history among those given.
+        index: usize,
+        /// The item.
+        item: u32,
+        /// How many items there are.
+        items: usize,
+    },
+    /// A checkpoint of training with other settings, data or initial weights.
+    #[error("{path} is a checkpoint of another run: take another directory or delete it")]
+    OtherRun {
+        /// The checkpoint.
+        path: PathBuf,
+    },
+    /// A name of layers to adapt that no layer ends with.
+    #[error("no linear layer's name ends with {target:?}")]
+    UnknownLayer {
+        /// The name.
+        target: String,
+    },
+    /// Adapters for a model that has some.
+    #[error("the model has adapters already: save it with them merged, and load that")]
+    SecondAdapter,
+    /// Adapters to save of a model that has none.
+    #[error("the model has no adapters")]
+    NoAdapter,
+    /// Masked tokens to predict with a model that can't.
+    #[error(
+        "the model was loaded without the head that predicts masked tokens, or its tokenizer has no token that masks"
+    )]
+    NoMaskedHead,
     /// A text to score that alone is longer than the context.
     #[error("continuation {index} (from 0) has {tokens} tokens, but the context holds {context}")]
     ContinuationTooLong {

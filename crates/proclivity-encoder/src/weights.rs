@@ -2,23 +2,26 @@
 //! time.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Component, Path, PathBuf};
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use safetensors::SafeTensorError;
-use safetensors::tensor::{Dtype, Metadata};
+use safetensors::tensor::{Dtype, Metadata, TensorInfo, TensorView};
 use serde::Deserialize;
 
 use crate::EncoderError;
 use crate::checkpoint::{parse_json, read};
+use crate::finetune::State;
 
 /// The tensors of all files as if they were one; what was taken is remembered, so that nothing in
 /// the files goes unnoticed.
 pub(crate) struct WeightFiles {
     files: Vec<Box<dyn WeightFile>>,
+    /// Other values than the files have.
+    replaced: State,
     taken: RefCell<BTreeSet<String>>,
 }
 
@@ -29,13 +32,20 @@ pub(crate) trait WeightFile {
     /// The names of all its tensors, as the model calls them.
     fn names(&self) -> Vec<String>;
 
-    fn contains(&self, name: &str) -> bool;
+    /// Refuses a tensor that is missing or has another shape.
+    fn check(&self, name: &str, shape: &[usize]) -> Result<(), EncoderError>;
 
     /// A tensor as finite f32 of the expected shape.
     fn read(&self, name: &str, shape: &[usize]) -> Result<TensorData, EncoderError>;
+
+    fn contains(&self, name: &str) -> bool;
+
+    fn as_safetensors(&self) -> Option<&Safetensors> {
+        None
+    }
 }
 
-struct Safetensors {
+pub(crate) struct Safetensors {
     path: PathBuf,
     header: Metadata,
     /// Where the tensors begin.
@@ -58,15 +68,48 @@ impl WeightFiles {
         } else {
             shards(&index_path)?.into_iter().map(|name| directory.join(name)).collect()
         };
-        let open = |path| Ok(Box::new(Safetensors::open(path)?) as Box<dyn WeightFile>);
-        let files = paths.into_iter().map(open).collect::<Result<_, EncoderError>>()?;
-        Ok(Self { files, taken: RefCell::default() })
+        let files = paths.into_iter().map(Safetensors::boxed).collect::<Result<_, _>>()?;
+        Ok(Self { files, replaced: State::new(), taken: RefCell::default() })
     }
 
     /// Of one file in another format.
     #[cfg(feature = "gguf")]
     pub(crate) fn of(file: impl WeightFile + 'static) -> Self {
-        Self { files: vec![Box::new(file)], taken: RefCell::default() }
+        let files: Vec<Box<dyn WeightFile>> = vec![Box::new(file)];
+        Self { files, replaced: State::new(), taken: RefCell::default() }
+    }
+
+    /// Gives other values for some tensors.
+    pub(crate) fn replace(mut self, state: &State) -> Self {
+        self.replaced = state.clone();
+        self
+    }
+
+    /// Every tensor's name, type, shape and bytes, as safetensors files store them.
+    pub(crate) fn stored(
+        &self,
+    ) -> impl Iterator<Item = Result<(String, Dtype, Vec<usize>, Vec<u8>), EncoderError>> {
+        self.files.iter().filter_map(|file| file.as_safetensors()).flat_map(|file| {
+            let mut names = file.names();
+            names.sort_unstable();
+            names.into_iter().map(move |name| {
+                let info = file.info(&name)?;
+                let (dtype, shape) = (info.dtype, info.shape.clone());
+                let bytes = file.bytes(info)?;
+                Ok((name, dtype, shape, bytes))
+            })
+        })
+    }
+
+    /// Opens one file.
+    pub(crate) fn open_file(path: PathBuf) -> Result<Self, EncoderError> {
+        let files = vec![Safetensors::boxed(path)?];
+        Ok(Self { files, replaced: State::new(), taken: RefCell::default() })
+    }
+
+    /// An entry of the first file's metadata.
+    pub(crate) fn metadata(&self, key: &str) -> Option<&str> {
+        self.files[0].as_safetensors()?.header.metadata().as_ref()?.get(key).map(String::as_str)
     }
 
     /// Hashes all files whole.
@@ -78,11 +121,22 @@ impl WeightFiles {
             });
             hashed.map_err(|source| EncoderError::Io { path: path.to_owned(), source })?;
         }
+        for (name, values) in &self.replaced {
+            hash.update(&(name.len() as u64).to_le_bytes());
+            hash.update(name.as_bytes());
+            hash.update(values.as_bytes());
+        }
         Ok(())
     }
 
     pub(crate) fn contains(&self, name: &str) -> bool {
         self.files.iter().any(|file| file.contains(name))
+    }
+
+    /// Refuses a tensor that is missing or has another shape.
+    pub(crate) fn check(&self, name: &str, shape: &[usize]) -> Result<(), EncoderError> {
+        let holder = self.files.iter().find(|file| file.contains(name));
+        holder.unwrap_or(&self.files[0]).check(name, shape)
     }
 
     /// A tensor as finite f32 of the expected shape.
@@ -101,6 +155,12 @@ impl WeightFiles {
         name: &str,
         shape: &[usize],
     ) -> Result<TensorData, EncoderError> {
+        if let Some(values) =
+            self.replaced.get(name).filter(|values| values.shape().as_slice() == shape)
+        {
+            self.taken.borrow_mut().insert(name.to_owned());
+            return Ok(values.clone());
+        }
         let holder = self.files.iter().find(|file| file.contains(name));
         // The first file, which hasn't the tensor either, makes the error.
         let data = holder.unwrap_or(&self.files[0]).read(name, shape)?;
@@ -143,6 +203,10 @@ pub(crate) fn shards(index_path: &Path) -> Result<BTreeSet<String>, EncoderError
 }
 
 impl Safetensors {
+    fn boxed(path: PathBuf) -> Result<Box<dyn WeightFile>, EncoderError> {
+        Ok(Box::new(Self::open(path)?))
+    }
+
     fn open(path: PathBuf) -> Result<Self, EncoderError> {
         /// What the format allows at most.
         const HEADER_BYTES: u64 = 100_000_000;
@@ -172,6 +236,24 @@ impl Safetensors {
         }
         Ok(Self { path, header, start })
     }
+
+    fn info(&self, name: &str) -> Result<&TensorInfo, EncoderError> {
+        self.header.info(name).ok_or_else(|| EncoderError::MissingTensor {
+            path: self.path.clone(),
+            tensor: name.to_owned(),
+        })
+    }
+
+    fn bytes(&self, info: &TensorInfo) -> Result<Vec<u8>, EncoderError> {
+        let (from, to) = info.data_offsets;
+        let bytes = File::open(&self.path).and_then(|mut file| {
+            file.seek(SeekFrom::Start(self.start + from as u64))?;
+            let mut bytes = vec![0; to - from];
+            file.read_exact(&mut bytes)?;
+            Ok(bytes)
+        });
+        bytes.map_err(|source| EncoderError::Io { path: self.path.clone(), source })
+    }
 }
 
 impl WeightFile for Safetensors {
@@ -183,26 +265,44 @@ impl WeightFile for Safetensors {
         self.header.offset_keys()
     }
 
+    fn check(&self, name: &str, shape: &[usize]) -> Result<(), EncoderError> {
+        check_shape(&self.path, name, shape, &self.info(name)?.shape)
+    }
+
+    fn read(&self, name: &str, shape: &[usize]) -> Result<TensorData, EncoderError> {
+        self.check(name, shape)?;
+        let info = self.info(name)?;
+        let stored = Stored { path: &self.path, name, dtype: info.dtype, shape: &info.shape };
+        stored.decode(self.bytes(info)?)
+    }
+
     fn contains(&self, name: &str) -> bool {
         self.header.info(name).is_some()
     }
 
-    fn read(&self, name: &str, shape: &[usize]) -> Result<TensorData, EncoderError> {
-        let info = self.header.info(name).ok_or_else(|| EncoderError::MissingTensor {
-            path: self.path.clone(),
-            tensor: name.to_owned(),
-        })?;
-        check_shape(&self.path, name, shape, &info.shape)?;
-        let (from, to) = info.data_offsets;
-        let bytes = File::open(&self.path).and_then(|mut file| {
-            file.seek(SeekFrom::Start(self.start + from as u64))?;
-            let mut bytes = vec![0; to - from];
-            file.read_exact(&mut bytes)?;
-            Ok(bytes)
-        });
-        let bytes = bytes.map_err(|source| EncoderError::Io { path: self.path.clone(), source })?;
-        Stored { path: &self.path, name, dtype: info.dtype, shape: &info.shape }.decode(bytes)
+    fn as_safetensors(&self) -> Option<&Safetensors> {
+        Some(self)
     }
+}
+
+/// Tensors of f32 as the bytes of a safetensors file, which errors name.
+pub(crate) fn safetensors(
+    tensors: Vec<(String, TensorData)>,
+    metadata: Option<HashMap<String, String>>,
+    path: &Path,
+) -> Result<Vec<u8>, EncoderError> {
+    let invalid = |source| EncoderError::Safetensors { path: path.to_owned(), source };
+    let tensors: Vec<(String, TensorData)> =
+        tensors.into_iter().map(|(name, data)| (name, data.convert::<f32>())).collect();
+    let views = tensors
+        .iter()
+        .map(|(name, data)| {
+            let view = TensorView::new(Dtype::F32, data.shape().to_vec(), data.as_bytes())?;
+            Ok((name.as_str(), view))
+        })
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(invalid)?;
+    safetensors::serialize(views, metadata).map_err(invalid)
 }
 
 /// What a file says about a tensor.

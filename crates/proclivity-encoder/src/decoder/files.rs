@@ -2,9 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use tokenizers::Tokenizer;
+
 use super::config::{DecoderConfig, GenerationFile};
 use crate::EncoderError;
-use crate::checkpoint::{parse_json, read, read_optional};
+use crate::checkpoint::{parse_json, parse_tokenizer, read, read_optional};
 use crate::weights::WeightFiles;
 
 /// All that a decoder is made of.
@@ -12,14 +14,36 @@ pub(super) struct Checkpoint {
     pub(super) config: DecoderConfig,
     pub(super) config_path: PathBuf,
     pub(super) config_bytes: Vec<u8>,
-    pub(super) tokenizer_path: PathBuf,
+    tokenizer_path: PathBuf,
     pub(super) tokenizer_bytes: Vec<u8>,
-    pub(super) generation: GenerationFile,
+    generation: GenerationFile,
     pub(super) weights: WeightFiles,
 }
 
 impl Checkpoint {
-    pub(super) fn of_directory(directory: &Path) -> Result<Self, EncoderError> {
+    /// Of a directory, or a file that ends in `.gguf`.
+    pub(super) fn open(path: &Path) -> Result<Self, EncoderError> {
+        let is_gguf =
+            path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gguf"));
+        let checkpoint = if is_gguf && !path.is_dir() {
+            Self::of_gguf(path)?
+        } else {
+            Self::of_directory(path)?
+        };
+        checkpoint.config.validate(&checkpoint.config_path)?;
+        Ok(checkpoint)
+    }
+
+    pub(super) fn tokenizer(&self) -> Result<Tokenizer, EncoderError> {
+        parse_tokenizer(&self.tokenizer_path, &self.tokenizer_bytes, self.config.vocab_size)
+    }
+
+    /// The tokens that end a text, and the one that stands before an empty prompt.
+    pub(super) fn special_tokens(&self) -> (Vec<u32>, Option<u32>) {
+        self.config.special_tokens(self.generation.clone())
+    }
+
+    fn of_directory(directory: &Path) -> Result<Self, EncoderError> {
         let config_path = directory.join("config.json");
         let config_bytes = read(&config_path)?;
         let config = parse_json(&config_path, &config_bytes)?;
@@ -43,7 +67,7 @@ impl Checkpoint {
     }
 
     #[cfg(feature = "gguf")]
-    pub(super) fn of_gguf(path: &Path) -> Result<Self, EncoderError> {
+    fn of_gguf(path: &Path) -> Result<Self, EncoderError> {
         let file = crate::gguf::GgufFile::open(path)?;
         let config_bytes = file.config()?.to_string().into_bytes();
         let mut config: DecoderConfig = parse_json(path, &config_bytes)?;
@@ -75,7 +99,7 @@ impl Checkpoint {
     }
 
     #[cfg(not(feature = "gguf"))]
-    pub(super) fn of_gguf(_: &Path) -> Result<Self, EncoderError> {
+    fn of_gguf(_: &Path) -> Result<Self, EncoderError> {
         Err(EncoderError::FeatureNotCompiled { what: "a GGUF file", feature: "gguf" })
     }
 }

@@ -16,8 +16,10 @@ mod rotary;
 mod sample;
 mod score;
 mod stream;
+mod trainable;
 
 pub use constraint::Constraint;
 pub use generate::{Finish, GenerateConfig, Generated};
 pub use model::Decoder;
 pub use score::TokenScore;
+pub(crate) use trainable::TrainableDecoder;

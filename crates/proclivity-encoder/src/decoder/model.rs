@@ -6,7 +6,7 @@ use tokenizers::Tokenizer;
 
 use super::files::Checkpoint;
 use super::network::Network;
-use crate::checkpoint::parse_tokenizer;
+use crate::finetune::State;
 use crate::{ComputeDevice, EncoderError};
 
 /// A decoder of the Llama family (Llama, SmolLM2, TinyLlama), Qwen2 or Qwen3: it scores texts, writes
@@ -35,18 +35,21 @@ impl Decoder {
     /// An [`EncoderError`] that names the file, and the field or tensor, which is missing, damaged,
     /// of another architecture, or doesn't fit the others.
     pub fn load(path: &Path, device: &ComputeDevice) -> Result<Self, EncoderError> {
-        let is_gguf =
-            path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gguf"));
-        let checkpoint = if is_gguf && !path.is_dir() {
-            Checkpoint::of_gguf(path)?
-        } else {
-            Checkpoint::of_directory(path)?
-        };
-        let Checkpoint { config, config_path, config_bytes, generation, weights, .. } = checkpoint;
-        let Checkpoint { tokenizer_path, tokenizer_bytes, .. } = checkpoint;
-        config.validate(&config_path)?;
-        let tokenizer = parse_tokenizer(&tokenizer_path, &tokenizer_bytes, config.vocab_size)?;
-        let (ends, begin) = config.special_tokens(generation);
+        Self::load_with(path, &State::new(), device)
+    }
+
+    /// The same with other values of some tensors.
+    pub(crate) fn load_with(
+        path: &Path,
+        replaced: &State,
+        device: &ComputeDevice,
+    ) -> Result<Self, EncoderError> {
+        let checkpoint = Checkpoint::open(path)?;
+        let tokenizer = checkpoint.tokenizer()?;
+        let (ends, begin) = checkpoint.special_tokens();
+        let Checkpoint { config, config_path, config_bytes, tokenizer_bytes, weights, .. } =
+            checkpoint;
+        let weights = weights.replace(replaced);
         let network = Network::load(&config_path, &config, &weights, device)?;
 
         let mut hash = blake3::Hasher::new_derive_key("proclivity Decoder 1");
@@ -64,6 +67,12 @@ impl Decoder {
             context: config.max_position_embeddings,
             fingerprint: hash.finalize().to_hex().to_string(),
         })
+    }
+
+    /// The tokenizer of a checkpoint and the token that ends a text.
+    pub(crate) fn tokenizer(path: &Path) -> Result<(Tokenizer, Option<u32>), EncoderError> {
+        let checkpoint = Checkpoint::open(path)?;
+        Ok((checkpoint.tokenizer()?, checkpoint.special_tokens().0.first().copied()))
     }
 
     /// Tokens that the model can look back on, those it writes included.

@@ -71,6 +71,13 @@ impl GgufFile {
         self.content.tensor_infos.get(tensor).map(|info| info.shape.dims())
     }
 
+    fn stored_name(&self, name: &str) -> Result<&str, EncoderError> {
+        self.names.get(name).map(String::as_str).ok_or_else(|| EncoderError::MissingTensor {
+            path: self.path.clone(),
+            tensor: name.to_owned(),
+        })
+    }
+
     /// A tensor by the file's name.
     fn values(&self, tensor: &str) -> Result<Vec<f32>, EncoderError> {
         let mut reader = self.reader.borrow_mut();
@@ -95,11 +102,14 @@ impl WeightFile for GgufFile {
         self.names.contains_key(name)
     }
 
+    fn check(&self, name: &str, shape: &[usize]) -> Result<(), EncoderError> {
+        let stored = self.stored_name(name)?;
+        check_shape(&self.path, stored, shape, self.shape(stored).unwrap_or_default())
+    }
+
     fn read(&self, name: &str, shape: &[usize]) -> Result<TensorData, EncoderError> {
-        let missing =
-            || EncoderError::MissingTensor { path: self.path.clone(), tensor: name.to_owned() };
-        let stored = self.names.get(name).ok_or_else(missing)?;
-        check_shape(&self.path, stored, shape, self.shape(stored).unwrap_or_default())?;
+        self.check(name, shape)?;
+        let stored = self.stored_name(name)?;
         let values = self.values(stored)?;
         check_finite(&self.path, stored, &values)?;
         let heads = self.turned.and_then(|[queries, keys]| {
