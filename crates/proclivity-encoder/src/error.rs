@@ -8,7 +8,7 @@ use std::path::PathBuf;
 pub enum EncoderError {
     /// A backend name that is none.
     #[error(
-        "{name:?} is no backend: expected one of flex, ndarray, tch, wgpu, vulkan, metal, cuda, rocm, optionally with a device number as in cuda:0"
+        "{name:?} is no backend: expected one of flex, ndarray, tch, wgpu, vulkan, metal, cuda, rocm, optionally with a device as in cuda:0 or vulkan:cpu"
     )]
     UnknownBackend {
         /// The name as it came.
@@ -20,13 +20,13 @@ pub enum EncoderError {
         /// The backend, which is also the feature's name.
         name: &'static str,
     },
-    /// A device number that the backend has no device for.
-    #[error("backend {name} has no device {index}")]
+    /// A device that this machine, or the driver of the backend, doesn't have.
+    #[error("there is no device {name} here; those of its backend: {found:?}")]
     NoSuchDevice {
-        /// The backend.
-        name: &'static str,
-        /// The device number.
-        index: usize,
+        /// The name as it came.
+        name: String,
+        /// The names of the backend's devices; none where its driver is missing.
+        found: Vec<String>,
     },
     /// A JSON file that doesn't parse or lacks a field.
     #[error("{path}: {source}")]
@@ -230,6 +230,23 @@ pub enum EncoderError {
         /// The checkpoint.
         path: PathBuf,
     },
+    /// A name of layers to adapt that no layer ends with.
+    #[error("no linear layer's name ends with {target:?}")]
+    UnknownLayer {
+        /// The name.
+        target: String,
+    },
+    /// Adapters for a model that has some.
+    #[error("the model has adapters already: save it with them merged, and load that")]
+    SecondAdapter,
+    /// Adapters to save of a model that has none.
+    #[error("the model has no adapters")]
+    NoAdapter,
+    /// Masked tokens to predict with a model that can't.
+    #[error(
+        "the model was loaded without the head that predicts masked tokens, or its tokenizer has no token that masks"
+    )]
+    NoMaskedHead,
     /// A text to score that alone is longer than the context.
     #[error("continuation {index} (from 0) has {tokens} tokens, but the context holds {context}")]
     ContinuationTooLong {

@@ -8,9 +8,11 @@ mod checkpoint;
 mod decoder;
 mod device;
 mod error;
+mod finetune;
 mod model;
 mod next_item;
 mod parameters;
+mod product;
 mod training;
 mod vectorized;
 mod weights;
@@ -22,6 +24,10 @@ pub use causal::{CausalConfig, CausalModel, Segment, TrainConfig, TrainReport};
 pub use decoder::{Decoder, Finish, GenerateConfig, Generated, TokenScore};
 pub use device::ComputeDevice;
 pub use error::EncoderError;
+pub use finetune::{
+    ContinuedConfig, ContrastiveConfig, ContrastiveData, Judge, LoraConfig, MaskedConfig,
+    TunableDecoder, TunableEncoder, TuneReport,
+};
 pub use model::{LanguageModel, TextEncoder};
 pub use next_item::{
     Combine, NextItemConfig, NextItemData, NextItemLoss, NextItemModel, NextItemRanking,

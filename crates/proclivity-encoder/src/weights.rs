@@ -9,16 +9,19 @@ use std::path::{Component, Path, PathBuf};
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use safetensors::SafeTensorError;
-use safetensors::tensor::{Dtype, Metadata, TensorView};
+use safetensors::tensor::{Dtype, Metadata, TensorInfo, TensorView};
 use serde::Deserialize;
 
 use crate::EncoderError;
 use crate::checkpoint::{parse_json, read};
+use crate::finetune::State;
 
 /// The tensors of all files as if they were one; what was taken is remembered, so that nothing in
 /// the files goes unnoticed.
 pub(crate) struct WeightFiles {
     files: Vec<WeightFile>,
+    /// Other values than the files have.
+    replaced: State,
     taken: RefCell<BTreeSet<String>>,
 }
 
@@ -60,12 +63,35 @@ impl WeightFiles {
             names.into_iter().map(|name| directory.join(name)).collect()
         };
         let files = paths.into_iter().map(WeightFile::open).collect::<Result<_, _>>()?;
-        Ok(Self { files, taken: RefCell::default() })
+        Ok(Self { files, replaced: State::new(), taken: RefCell::default() })
+    }
+
+    /// Gives other values for some tensors.
+    pub(crate) fn replace(mut self, state: &State) -> Self {
+        self.replaced = state.clone();
+        self
+    }
+
+    /// Every tensor's name, type, shape and bytes, as they are stored.
+    pub(crate) fn stored(
+        &self,
+    ) -> impl Iterator<Item = Result<(String, Dtype, Vec<usize>, Vec<u8>), EncoderError>> {
+        self.files.iter().flat_map(|file| {
+            let mut names = file.header.offset_keys();
+            names.sort_unstable();
+            names.into_iter().map(move |name| {
+                let info = file.info(&name)?;
+                let (dtype, shape) = (info.dtype, info.shape.clone());
+                let bytes = file.bytes(info)?;
+                Ok((name, dtype, shape, bytes))
+            })
+        })
     }
 
     /// Opens one file.
     pub(crate) fn open_file(path: PathBuf) -> Result<Self, EncoderError> {
-        Ok(Self { files: vec![WeightFile::open(path)?], taken: RefCell::default() })
+        let files = vec![WeightFile::open(path)?];
+        Ok(Self { files, replaced: State::new(), taken: RefCell::default() })
     }
 
     /// An entry of the first file's metadata.
@@ -81,6 +107,11 @@ impl WeightFiles {
                 hash.update_reader(file).map(|_| ())
             });
             hashed.map_err(|source| EncoderError::Io { path: path.clone(), source })?;
+        }
+        for (name, values) in &self.replaced {
+            hash.update(&(name.len() as u64).to_le_bytes());
+            hash.update(name.as_bytes());
+            hash.update(values.as_bytes());
         }
         Ok(())
     }
@@ -111,6 +142,12 @@ impl WeightFiles {
         name: &str,
         shape: &[usize],
     ) -> Result<TensorData, EncoderError> {
+        if let Some(values) =
+            self.replaced.get(name).filter(|values| values.shape().as_slice() == shape)
+        {
+            self.taken.borrow_mut().insert(name.to_owned());
+            return Ok(values.clone());
+        }
         let holder = self.files.iter().find(|file| file.header.info(name).is_some());
         // The first file, which hasn't the tensor either, makes the error.
         let data = holder.unwrap_or(&self.files[0]).read(name, shape)?;
@@ -164,30 +201,39 @@ impl WeightFile {
         Ok(Self { path, header, start })
     }
 
-    /// What the header says about a tensor of this shape, and where its bytes are.
+    /// What the header says about a tensor of this shape.
     fn stored<'a>(
         &'a self,
         name: &'a str,
         shape: &[usize],
-    ) -> Result<(Stored<'a>, (usize, usize)), EncoderError> {
-        let info = self.header.info(name).ok_or_else(|| EncoderError::MissingTensor {
-            path: self.path.clone(),
-            tensor: name.to_owned(),
-        })?;
+    ) -> Result<(Stored<'a>, &'a TensorInfo), EncoderError> {
+        let info = self.info(name)?;
         let stored = Stored { path: &self.path, name, dtype: info.dtype, shape: &info.shape };
         stored.check(shape)?;
-        Ok((stored, info.data_offsets))
+        Ok((stored, info))
     }
 
     fn read(&self, name: &str, shape: &[usize]) -> Result<TensorData, EncoderError> {
-        let (stored, (from, to)) = self.stored(name, shape)?;
+        let (stored, info) = self.stored(name, shape)?;
+        stored.decode(self.bytes(info)?)
+    }
+
+    fn info(&self, name: &str) -> Result<&TensorInfo, EncoderError> {
+        self.header.info(name).ok_or_else(|| EncoderError::MissingTensor {
+            path: self.path.clone(),
+            tensor: name.to_owned(),
+        })
+    }
+
+    fn bytes(&self, info: &TensorInfo) -> Result<Vec<u8>, EncoderError> {
+        let (from, to) = info.data_offsets;
         let bytes = File::open(&self.path).and_then(|mut file| {
             file.seek(SeekFrom::Start(self.start + from as u64))?;
             let mut bytes = vec![0; to - from];
             file.read_exact(&mut bytes)?;
             Ok(bytes)
         });
-        stored.decode(bytes.map_err(|source| EncoderError::Io { path: self.path.clone(), source })?)
+        bytes.map_err(|source| EncoderError::Io { path: self.path.clone(), source })
     }
 }
 

@@ -6,5 +6,7 @@ mod encoder;
 mod network;
 mod pooling;
 mod sentence;
+mod trainable;
 
 pub use encoder::BertEncoder;
+pub(crate) use trainable::TrainableBert;

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
+use burn::tensor::{Tensor, TensorData};
 use ndarray::{Array1, Array2, ArrayView2};
 use serde::Deserialize;
 
@@ -228,6 +229,39 @@ impl Layer {
             }
         }
     }
+}
+
+impl Layer {
+    /// The same with gradients of the vectors; the layer's own weights are constants.
+    ///
+    /// # Shapes
+    /// `[texts, from]` → `[texts, to]`
+    pub(super) fn forward_tensor(&self, vectors: Tensor<2>) -> Tensor<2> {
+        let device = vectors.device().inner();
+        match self {
+            Self::Dense(Dense { weight, bias, activation }) => {
+                let shape = [weight.nrows(), weight.ncols()];
+                let values: Vec<f32> = weight.iter().copied().collect();
+                let weight = Tensor::<2>::from_data(TensorData::new(values, shape), &device);
+                let mut out = vectors.matmul(weight);
+                if let Some(bias) = bias {
+                    let bias = TensorData::new(bias.to_vec(), [1, shape[1]]);
+                    out = out + Tensor::<2>::from_data(bias, &device);
+                }
+                activation.forward(out)
+            }
+            Self::Normalize => unit(vectors),
+        }
+    }
+}
+
+/// Each row divided by its length.
+///
+/// # Shapes
+/// `[texts, width]` → the same
+pub(super) fn unit(vectors: Tensor<2>) -> Tensor<2> {
+    let squares = (vectors.clone() * vectors.clone()).sum_dim(1);
+    vectors * squares.clamp_min(1e-24).sqrt().recip()
 }
 
 /// `sentence_bert_config.json`.

@@ -15,7 +15,7 @@ mod write;
 pub use config::{CausalConfig, TrainConfig};
 use network::Network;
 pub(crate) use network::host;
-pub(crate) use softmax::loss_gradient;
+pub(crate) use softmax::{log_probs, loss_gradient};
 use tokens::TextTokenizer;
 pub use train::TrainReport;
 pub use write::Segment;

@@ -12,7 +12,9 @@ mod rotary;
 mod sample;
 mod score;
 mod stream;
+mod trainable;
 
 pub use generate::{Finish, GenerateConfig, Generated};
 pub use model::Decoder;
 pub use score::TokenScore;
+pub(crate) use trainable::TrainableDecoder;

@@ -3,15 +3,18 @@
 //! Loops are plain, over fixed numbers of lanes, so that the compiler vectorises them; `pulp` compiles
 //! them for each instruction set and picks the best one when the program runs.
 
+mod add_norm;
 mod attention;
 mod cached;
 mod gated;
 mod gelu;
 mod layer_norm;
 mod log_sum_exp;
+mod slopes;
 mod softmax_rows;
 mod tanh;
 
+pub(crate) use add_norm::{NormWeights, add_norm};
 pub(crate) use attention::{RelativeBias, attention};
 pub(crate) use cached::{Span, cached_attention};
 pub(crate) use gated::gated;
@@ -19,6 +22,7 @@ pub(crate) use gelu::{gelu, gelu_with_slopes};
 pub(crate) use layer_norm::{layer_norm, layer_norm_backward};
 pub(crate) use log_sum_exp::log_sum_exp;
 pub(crate) use softmax_rows::{causal_softmax, causal_softmax_backward};
+pub(crate) use slopes::{Gate, tangents};
 pub(crate) use tanh::{gelu_tanh, tanh};
 
 /// How many numbers go side by side.
