@@ -179,10 +179,12 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
                 losses = (0.0, 0);
             }
         }
-        TrainProgress::Epoch(epoch) => bar.println(format!(
-            "epoch {}: loss {:.4}, validation loss {:.4}, ndcg@10 {:.4}, {:.0} s",
-            epoch.epoch, epoch.train_loss, epoch.validation_loss, epoch.score, epoch.seconds,
-        )),
+        TrainProgress::Epoch(epoch) => bar.suspend(|| {
+            eprintln!(
+                "epoch {}: loss {:.4}, validation loss {:.4}, ndcg@10 {:.4}, {:.0} s",
+                epoch.epoch, epoch.train_loss, epoch.validation_loss, epoch.score, epoch.seconds
+            );
+        }),
         _ => {}
     };
     let (tuned, report) =

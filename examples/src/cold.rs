@@ -124,7 +124,7 @@ impl ColdResult {
     ) -> Result<Self, Box<dyn Error>> {
         let mut text = TextOnly { embeddings, decay: 0.0 };
         let mut best = (0.0, f64::NEG_INFINITY);
-        for decay in [0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0] {
+        for decay in [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0] {
             text.decay = decay;
             let found = mean(&rank_by_text(&text, ties, validation)?.values(|r| ndcg(r, 10)));
             if found > best.1 {

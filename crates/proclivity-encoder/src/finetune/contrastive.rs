@@ -35,7 +35,7 @@ const SHARDS: usize = 4;
 /// | `batches_per_epoch` | 200 | an epoch stops there, and the next one goes on behind it | from 1 |
 /// | `epochs` | 5 | validations, and what the schedule counts on | 1 to 10000 |
 /// | `temperature` | 0.05 | what cosines are divided by | over 0, to 10 |
-/// | `decay` | 0.7 | weight of a text in a history to that of the next one | over 0, to 1 |
+/// | `decay` | 0.5 | weight of a text in a history to that of the next one | over 0, to 1 |
 /// | `symmetric` | true | also histories against what follows | |
 /// | `optimizer` | learning rate 5e-5, linear, warm-up 0.1 | | see [`OptimizerConfig`] |
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -60,7 +60,7 @@ impl Default for ContrastiveConfig {
             batches_per_epoch: 200,
             epochs: 5,
             temperature: 0.05,
-            decay: 0.7,
+            decay: 0.5,
             symmetric: true,
             optimizer: OptimizerConfig {
                 learning_rate: 5e-5,
