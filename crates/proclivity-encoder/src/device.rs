@@ -4,13 +4,25 @@ use std::fmt;
 use std::str::FromStr;
 
 use burn::tensor::Device;
+use rayon::prelude::*;
 
 use crate::EncoderError;
 
-/// Where a model lives and computes, chosen by name at run time: `flex`, `ndarray`, `tch`, `tch:0`
-/// (libtorch on a GPU), `wgpu`, `vulkan`, `metal`, `cuda:0`, `rocm:0`.
+/// The backends there are, each a feature of this crate.
+const BACKENDS: [&str; 8] =
+    ["flex", "ndarray", "tch", "wgpu", "vulkan", "metal", "cuda", "rocm"];
+
+/// Where a model lives and computes, chosen by name at run time.
 ///
-/// There is no fall-back: a backend that isn't compiled in is an error that names its feature.
+/// | name | what it is |
+/// |---|---|
+/// | `flex`, `ndarray`, `tch` | this machine's processor |
+/// | `tch:0`, `cuda:0`, `rocm:0`, `wgpu:0`, `vulkan:0`, `metal:0` | a GPU by its number |
+/// | `cuda`, `rocm`, `wgpu`, `vulkan`, `metal` | the first GPU |
+/// | `wgpu:cpu`, `vulkan:cpu` | a graphics driver in software, for tests |
+///
+/// There is no fall-back: a backend that isn't compiled in is an error that names its feature, and a
+/// device that isn't there is one that names those that are.
 #[derive(Debug, Clone)]
 pub struct ComputeDevice {
     name: String,
@@ -27,6 +39,39 @@ impl ComputeDevice {
     pub fn burn(&self) -> &Device {
         &self.device
     }
+
+    /// Pieces of work that may run side by side.
+    pub(crate) fn parallelism(&self) -> usize {
+        match self.name.as_str() {
+            "flex" | "ndarray" | "tch" => rayon::current_num_threads(),
+            _ => 1,
+        }
+    }
+
+    /// Does the work for all items: on a processor side by side, each on one thread, where there are
+    /// several; on a GPU, which has threads of its own, one after the other.
+    pub(crate) fn map<T: Sync, R: Send>(
+        &self,
+        items: &[T],
+        work: impl Fn(&T) -> R + Sync + Send,
+    ) -> Vec<R> {
+        if items.len() < 2 || self.parallelism() < 2 {
+            return items.iter().map(work).collect();
+        }
+        #[cfg(feature = "tch")]
+        if self.name == "tch" {
+            // libtorch keeps a number of threads for each thread that calls it.
+            let threads = tch::get_num_threads();
+            let on_one_thread = |item| {
+                tch::set_num_threads(1);
+                let result = work(item);
+                tch::set_num_threads(threads);
+                result
+            };
+            return items.par_iter().map(on_one_thread).collect();
+        }
+        items.par_iter().map(work).collect()
+    }
 }
 
 impl fmt::Display for ComputeDevice {
@@ -39,67 +84,92 @@ impl FromStr for ComputeDevice {
     type Err = EncoderError;
 
     fn from_str(name: &str) -> Result<Self, EncoderError> {
-        let unknown = || EncoderError::UnknownBackend { name: name.to_owned() };
-        let (backend, index) = match name.split_once(':') {
-            Some((backend, index)) => (backend, Some(index.parse().map_err(|_| unknown())?)),
-            None => (name, None),
-        };
-        let device = open(backend, index).ok_or_else(unknown)??;
-        Ok(Self { name: name.to_owned(), device })
+        let backend = name.split_once(':').map_or(name, |(backend, _)| backend);
+        let devices = devices(backend)?;
+        // Software that stands in for a GPU is only taken where it is asked for.
+        let software = format!("{backend}:cpu");
+        let found = devices
+            .iter()
+            .find(|(found, _)| found == name)
+            .or_else(|| devices.first().filter(|(first, _)| name == backend && *first != software));
+        match found {
+            Some((_, device)) => Ok(Self { name: name.to_owned(), device: device.clone() }),
+            None => Err(EncoderError::NoSuchDevice {
+                name: name.to_owned(),
+                found: devices.into_iter().map(|(name, _)| name).collect(),
+            }),
+        }
     }
 }
 
-/// `None`: no such backend. The index is a GPU's number, which CPU backends don't have.
-#[allow(
-    deprecated,
-    unused_variables,
-    unreachable_code,
-    reason = "depends on the backends compiled in; upstream deprecates ndarray and tch"
-)]
-fn open(backend: &str, index: Option<usize>) -> Option<Result<Device, EncoderError>> {
-    let missing = |name| Err(EncoderError::BackendNotCompiled { name });
-    let cpu_only = |name, device: fn() -> Device| match index {
-        None => Ok(device()),
-        Some(index) => Err(EncoderError::NoSuchDevice { name, index }),
-    };
-    Some(match backend {
+/// The devices of a backend on this machine, by name, GPUs in the order of their numbers.
+#[allow(deprecated, reason = "upstream deprecates ndarray and tch")]
+fn devices(backend: &str) -> Result<Vec<(String, Device)>, EncoderError> {
+    Ok(match backend {
         #[cfg(feature = "flex")]
-        "flex" => cpu_only("flex", Device::flex),
-        #[cfg(not(feature = "flex"))]
-        "flex" => missing("flex"),
+        "flex" => vec![(backend.to_owned(), Device::flex())],
         #[cfg(feature = "ndarray")]
-        "ndarray" => cpu_only("ndarray", Device::ndarray),
-        #[cfg(not(feature = "ndarray"))]
-        "ndarray" => missing("ndarray"),
+        "ndarray" => vec![(backend.to_owned(), Device::ndarray())],
         #[cfg(feature = "tch")]
-        "tch" => Ok(index.map_or_else(Device::libtorch, Device::libtorch_cuda)),
-        #[cfg(not(feature = "tch"))]
-        "tch" => missing("tch"),
+        "tch" => {
+            let gpus = usize::try_from(tch::Cuda::device_count()).unwrap_or(0);
+            let gpus = (0..gpus).map(Device::libtorch_cuda).collect();
+            [vec![(backend.to_owned(), Device::libtorch())], numbered(backend, gpus)].concat()
+        }
         #[cfg(feature = "wgpu")]
-        "wgpu" => Ok(Device::wgpu(graphics(index))),
-        #[cfg(not(feature = "wgpu"))]
-        "wgpu" => missing("wgpu"),
+        "wgpu" => graphics(backend, burn::tensor::DeviceType::Wgpu, Device::wgpu),
         #[cfg(feature = "vulkan")]
-        "vulkan" => Ok(Device::vulkan(graphics(index))),
-        #[cfg(not(feature = "vulkan"))]
-        "vulkan" => missing("vulkan"),
+        "vulkan" => graphics(backend, burn::tensor::DeviceType::Vulkan, Device::vulkan),
         #[cfg(feature = "metal")]
-        "metal" => Ok(Device::metal(graphics(index))),
-        #[cfg(not(feature = "metal"))]
-        "metal" => missing("metal"),
+        "metal" => graphics(backend, burn::tensor::DeviceType::Metal, Device::metal),
         #[cfg(feature = "cuda")]
-        "cuda" => Ok(Device::cuda(index.unwrap_or(0))),
-        #[cfg(not(feature = "cuda"))]
-        "cuda" => missing("cuda"),
+        "cuda" => numbered(backend, all(burn::tensor::DeviceType::Cuda)),
         #[cfg(feature = "rocm")]
-        "rocm" => Ok(Device::rocm(index.unwrap_or(0))),
-        #[cfg(not(feature = "rocm"))]
-        "rocm" => missing("rocm"),
-        _ => return None,
+        "rocm" => numbered(backend, all(burn::tensor::DeviceType::Rocm)),
+        _ => {
+            return Err(match BACKENDS.into_iter().find(|known| *known == backend) {
+                Some(name) => EncoderError::BackendNotCompiled { name },
+                None => EncoderError::UnknownBackend { name: backend.to_owned() },
+            });
+        }
     })
 }
 
+#[cfg(any(
+    feature = "tch",
+    feature = "wgpu",
+    feature = "vulkan",
+    feature = "metal",
+    feature = "cuda",
+    feature = "rocm"
+))]
+fn numbered(backend: &str, gpus: Vec<Device>) -> Vec<(String, Device)> {
+    let name = |(number, gpu)| (format!("{backend}:{number}"), gpu);
+    gpus.into_iter().enumerate().map(name).collect()
+}
+
+#[cfg(any(
+    feature = "wgpu",
+    feature = "vulkan",
+    feature = "metal",
+    feature = "cuda",
+    feature = "rocm"
+))]
+fn all(kind: burn::tensor::DeviceType) -> Vec<Device> {
+    Device::enumerate(kind).into_vec()
+}
+
+/// The adapters that a graphics driver offers. Asking for them first matters: burn panics at the
+/// first tensor of one that isn't there.
 #[cfg(any(feature = "wgpu", feature = "vulkan", feature = "metal"))]
-fn graphics(index: Option<usize>) -> burn::tensor::DeviceKind {
-    index.map_or(burn::tensor::DeviceKind::DefaultDevice, burn::tensor::DeviceKind::DiscreteGpu)
+fn graphics(
+    backend: &str,
+    kind: burn::tensor::DeviceType,
+    device: fn(burn::tensor::DeviceKind) -> Device,
+) -> Vec<(String, Device)> {
+    let software = device(burn::tensor::DeviceKind::Cpu);
+    let (in_software, gpus) =
+        all(kind).into_iter().partition::<Vec<_>, _>(|device| *device == software);
+    let in_software = in_software.into_iter().map(|device| (format!("{backend}:cpu"), device));
+    numbered(backend, gpus).into_iter().chain(in_software).collect()
 }

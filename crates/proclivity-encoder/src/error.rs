@@ -8,7 +8,7 @@ use std::path::PathBuf;
 pub enum EncoderError {
     /// A backend name that is none.
     #[error(
-        "{name:?} is no backend: expected one of flex, ndarray, tch, wgpu, vulkan, metal, cuda, rocm, optionally with a device number as in cuda:0"
+        "{name:?} is no backend: expected one of flex, ndarray, tch, wgpu, vulkan, metal, cuda, rocm, optionally with a device as in cuda:0 or vulkan:cpu"
     )]
     UnknownBackend {
         /// The name as it came.
@@ -20,13 +20,13 @@ pub enum EncoderError {
         /// The backend, which is also the feature's name.
         name: &'static str,
     },
-    /// A device number that the backend has no device for.
-    #[error("backend {name} has no device {index}")]
+    /// A device that this machine, or the driver of the backend, doesn't have.
+    #[error("there is no device {name} here; those of its backend: {found:?}")]
     NoSuchDevice {
-        /// The backend.
-        name: &'static str,
-        /// The device number.
-        index: usize,
+        /// The name as it came.
+        name: String,
+        /// The names of the backend's devices; none where its driver is missing.
+        found: Vec<String>,
     },
     /// A JSON file that doesn't parse or lacks a field.
     #[error("{path}: {source}")]
@@ -213,6 +213,16 @@ pub enum EncoderError {
     Diverged {
         /// The optimiser step, from 1.
         step: usize,
+    },
+    /// An item that a next-item model doesn't know.
+    #[error("history {index} (from 0) has item {item}, but there are {items} items")]
+    UnknownItem {
+        /// Position of the history among those given.
+        index: usize,
+        /// The item.
+        item: u32,
+        /// How many items there are.
+        items: usize,
     },
     /// A checkpoint of training with other settings, data or initial weights.
     #[error("{path} is a checkpoint of another run: take another directory or delete it")]

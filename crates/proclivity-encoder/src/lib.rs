@@ -10,6 +10,9 @@ mod device;
 mod error;
 mod finetune;
 mod model;
+mod next_item;
+mod parameters;
+mod product;
 mod training;
 mod vectorized;
 mod weights;
@@ -26,4 +29,8 @@ pub use finetune::{
     TunableDecoder, TunableEncoder, TuneReport,
 };
 pub use model::{LanguageModel, TextEncoder};
+pub use next_item::{
+    Combine, NextItemConfig, NextItemData, NextItemLoss, NextItemModel, NextItemRanking,
+    NextItemReport, NextItemTraining,
+};
 pub use training::{EpochReport, OptimizerConfig, Schedule, TrainProgress};

@@ -120,6 +120,12 @@ impl WeightFiles {
         self.files.iter().any(|file| file.header.info(name).is_some())
     }
 
+    /// Refuses a tensor that is missing or has another shape.
+    pub(crate) fn check(&self, name: &str, shape: &[usize]) -> Result<(), EncoderError> {
+        let holder = self.files.iter().find(|file| file.header.info(name).is_some());
+        holder.unwrap_or(&self.files[0]).stored(name, shape).map(|_| ())
+    }
+
     /// A tensor as finite f32 of the expected shape.
     pub(crate) fn take<const D: usize>(
         &self,
@@ -195,10 +201,20 @@ impl WeightFile {
         Ok(Self { path, header, start })
     }
 
-    fn read(&self, name: &str, shape: &[usize]) -> Result<TensorData, EncoderError> {
+    /// What the header says about a tensor of this shape.
+    fn stored<'a>(
+        &'a self,
+        name: &'a str,
+        shape: &[usize],
+    ) -> Result<(Stored<'a>, &'a TensorInfo), EncoderError> {
         let info = self.info(name)?;
         let stored = Stored { path: &self.path, name, dtype: info.dtype, shape: &info.shape };
         stored.check(shape)?;
+        Ok((stored, info))
+    }
+
+    fn read(&self, name: &str, shape: &[usize]) -> Result<TensorData, EncoderError> {
+        let (stored, info) = self.stored(name, shape)?;
         stored.decode(self.bytes(info)?)
     }
 

@@ -2,141 +2,43 @@
 //! is needed for: independence of the batch, constraints, streaming, damaged checkpoints.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::collections::BTreeMap;
+mod golden {
+    pub(crate) mod decoders;
+}
+
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use golden::decoders::{self, Expected, VARIANTS, copy, fixture, replace};
 use proclivity_encoder::{
-    ComputeDevice, Decoder, EncoderError, Finish, GenerateConfig, LanguageModel, TextEncoder,
+    ComputeDevice, Decoder, EncoderError, Finish, GenerateConfig, LanguageModel,
 };
-use serde::Deserialize;
-
-const VARIANTS: [&str; 5] = ["llama", "llama3", "linear", "qwen2", "qwen3"];
-
-#[derive(Deserialize)]
-struct Expected {
-    continuations: Vec<String>,
-    cases: Vec<Case>,
-    #[serde(default)]
-    embeddings: BTreeMap<String, Vec<f32>>,
-}
-
-#[derive(Deserialize)]
-struct Case {
-    prompt: String,
-    scores: Vec<Score>,
-    #[serde(default)]
-    greedy: Vec<u32>,
-}
-
-#[derive(Deserialize)]
-struct Score {
-    tokens: Vec<u32>,
-    log_probs: Vec<f64>,
-}
 
 fn device() -> ComputeDevice {
     "flex".parse().unwrap()
 }
 
-fn fixture(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/tiny-decoders").join(name)
-}
-
 fn load(name: &str) -> Decoder {
-    Decoder::load(&fixture(name), &device()).unwrap()
+    decoders::load(name, &device())
 }
 
-fn expected(path: &Path) -> Expected {
-    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
-}
-
-/// Without tokens that end a text, so that it has its full length.
 fn endless(name: &str) -> Decoder {
-    let copy = copy(&fixture(name));
-    replace(copy.path(), "config.json", "\"eos_token_id\": 1,", "");
-    replace(copy.path(), "generation_config.json", "\"eos_token_id\": 1,", "");
-    Decoder::load(copy.path(), &device()).unwrap()
-}
-
-fn copy(from: &Path) -> tempfile::TempDir {
-    let copy = tempfile::tempdir().unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        fs::copy(entry.path(), copy.path().join(entry.file_name())).unwrap();
-    }
-    copy
-}
-
-fn replace(directory: &Path, file: &str, old: &str, new: &str) {
-    let text = fs::read_to_string(directory.join(file)).unwrap();
-    assert!(text.contains(old), "{file} has no {old}");
-    fs::write(directory.join(file), text.replace(old, new)).unwrap();
-}
-
-fn assert_scores(model: &Decoder, expected: &Expected, name: &str) {
-    let continuations: Vec<&str> = expected.continuations.iter().map(String::as_str).collect();
-    for case in &expected.cases {
-        let scores = model.score(&case.prompt, &continuations).unwrap();
-        for (got, score) in scores.iter().zip(&case.scores) {
-            let ids: Vec<u32> = got.iter().map(|token| token.id).collect();
-            assert_eq!(ids, score.tokens, "{name} {:?}", case.prompt);
-            for (got, expected) in got.iter().zip(&score.log_probs) {
-                let got = got.log_prob;
-                assert!((got - expected).abs() < 1e-4, "{name}: {got} for {expected}");
-            }
-        }
-        let sums = model.log_probs(&case.prompt, &continuations).unwrap();
-        for (sum, score) in sums.iter().zip(&case.scores) {
-            let expected: f64 = score.log_probs.iter().sum();
-            assert!((sum - expected).abs() < 1e-3, "{name}: {sum} for {expected}");
-        }
-    }
+    decoders::endless(name, &device())
 }
 
 #[test]
 fn log_probabilities_are_those_of_transformers() {
-    for name in VARIANTS {
-        let expected = expected(&fixture(name).join("expected.json"));
-        assert_scores(&load(name), &expected, name);
-    }
+    decoders::assert_golden_scores(&device());
 }
 
 #[test]
 fn greedy_texts_are_those_of_transformers_alone_and_in_a_batch() {
-    let config = GenerateConfig { max_tokens: 64, ..GenerateConfig::default() };
-    for name in VARIANTS {
-        let model = endless(name);
-        let expected = expected(&fixture(name).join("expected.json"));
-        // Without an end, nothing begins an empty prompt but the begin token, which is there.
-        let prompts: Vec<&str> = expected.cases.iter().map(|case| case.prompt.as_str()).collect();
-        let together = model.generate_batch(&prompts, &config, &mut |_, _| {}).unwrap();
-        for (case, together) in expected.cases.iter().zip(together) {
-            let mut streamed = String::new();
-            let alone =
-                model.generate(&case.prompt, &config, &mut |text| streamed.push_str(text)).unwrap();
-            assert_eq!(alone.tokens, case.greedy, "{name} {:?}", case.prompt);
-            assert_eq!(alone, together, "{name}");
-            assert_eq!(alone.text, streamed);
-            assert_eq!(alone.finish, Finish::Length);
-        }
-    }
+    decoders::assert_golden_texts(&device());
 }
 
 #[test]
 fn embeddings_are_the_last_hidden_states() {
-    for name in VARIANTS {
-        let model = load(name);
-        let expected = expected(&fixture(name).join("expected.json"));
-        let texts: Vec<&str> = expected.embeddings.keys().map(String::as_str).collect();
-        let got = model.embed(&texts, &mut |_| {}).unwrap();
-        assert_eq!(got.dim(), (texts.len(), model.embedding_dim()));
-        for (got, expected) in got.rows().into_iter().zip(expected.embeddings.values()) {
-            for (got, expected) in got.iter().zip(expected) {
-                assert!((got - expected).abs() < 1e-4, "{name}: {got} for {expected}");
-            }
-        }
-    }
+    decoders::assert_golden_embeddings(&device());
 }
 
 #[test]
@@ -302,8 +204,8 @@ fn damaged_checkpoints_are_refused_with_the_file_and_the_field() {
 fn smollm2_scores_and_writes_as_transformers_does() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let model = Decoder::load(&root.join("../../models/SmolLM2-135M-Instruct"), &device()).unwrap();
-    let expected = expected(&root.join("tests/fixtures/smollm2.json"));
-    assert_scores(&model, &expected, "SmolLM2");
+    let expected = Expected::read(&root.join("tests/fixtures/smollm2.json"));
+    expected.assert_scores(&model, "SmolLM2");
     let config = GenerateConfig { max_tokens: 64, ..GenerateConfig::default() };
     for case in expected.cases.iter().filter(|case| !case.greedy.is_empty()) {
         let written = model.generate(&case.prompt, &config, &mut |_| {}).unwrap();

@@ -1,68 +1,19 @@
 //! Each variant of the BERT family, read from sentence-transformers' files, against sentence-transformers.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::path::{Path, PathBuf};
+mod golden {
+    pub(crate) mod encoders;
+}
 
+use std::fs;
+use std::path::Path;
+
+use golden::encoders::{VARIANTS, assert_golden, copy, embed, fixture, texts};
 use ndarray::Array2;
 use proclivity_encoder::{BertEncoder, EncoderError, TextEncoder};
-use serde::Deserialize;
-use tempfile::TempDir;
-
-#[derive(Deserialize)]
-struct Expected {
-    texts: Vec<String>,
-    cases: BTreeMap<String, Case>,
-}
-
-/// Vectors of all texts, and what to set before they come out.
-#[derive(Deserialize)]
-struct Case {
-    directory: String,
-    vectors: Vec<Vec<f32>>,
-    modes: Option<Vec<String>>,
-    include_prompt: Option<bool>,
-    prompt: Option<String>,
-    prefix: Option<String>,
-    dim: Option<usize>,
-}
-
-const VARIANTS: [&str; 4] = ["bert", "roberta", "xlm-roberta", "mpnet"];
-
-fn fixtures() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/encoders")
-}
-
-fn expected() -> Expected {
-    serde_json::from_slice(&fs::read(fixtures().join("expected.json")).unwrap()).unwrap()
-}
 
 fn load(directory: &Path) -> Result<BertEncoder, EncoderError> {
     BertEncoder::load(directory, &"flex".parse().unwrap())
-}
-
-fn embed(encoder: &BertEncoder, texts: &[&str]) -> Array2<f32> {
-    encoder.embed(texts, &mut |_| {}).unwrap()
-}
-
-/// A copy of a variant, to change.
-fn copy(variant: &str) -> TempDir {
-    fn walk(from: &Path, to: &Path) {
-        fs::create_dir_all(to).unwrap();
-        for entry in fs::read_dir(from).unwrap() {
-            let path = entry.unwrap().path();
-            let to = to.join(path.file_name().unwrap());
-            if path.is_dir() {
-                walk(&path, &to);
-            } else {
-                fs::copy(&path, to).map(|_| ()).unwrap();
-            }
-        }
-    }
-    let copy = TempDir::new().unwrap();
-    walk(&fixtures().join(variant), copy.path());
-    copy
 }
 
 fn edit(directory: &Path, file: &str, from: &str, to: &str) {
@@ -79,56 +30,15 @@ fn difference(a: &Array2<f32>, b: &Array2<f32>) -> f32 {
 
 #[test]
 fn every_variant_pooling_and_prompt_agrees_with_sentence_transformers() {
-    let expected = expected();
-    let texts: Vec<&str> = expected.texts.iter().map(String::as_str).collect();
-    assert!(expected.cases.len() >= 14);
-    for (name, case) in &expected.cases {
-        let directory = copy(&case.directory);
-        if let Some(modes) = &case.modes {
-            let all = [
-                ("cls", "cls_token"),
-                ("mean", "mean_tokens"),
-                ("max", "max_tokens"),
-                ("mean_sqrt_len_tokens", "mean_sqrt_len_tokens"),
-                ("weightedmean", "weightedmean_tokens"),
-                ("lasttoken", "lasttoken"),
-            ];
-            let mut config = serde_json::Map::new();
-            for (mode, key) in all {
-                let chosen = modes.iter().any(|chosen| chosen == mode);
-                config.insert(format!("pooling_mode_{key}"), chosen.into());
-            }
-            config.insert("include_prompt".to_owned(), case.include_prompt.unwrap_or(true).into());
-            let config = serde_json::to_vec(&config).unwrap();
-            fs::write(directory.path().join("1_Pooling/config.json"), config).unwrap();
-        }
-        let mut encoder = load(directory.path()).unwrap();
-        if let Some(prompt) = &case.prompt {
-            encoder = encoder.with_prompt(prompt).unwrap();
-        }
-        if let Some(prefix) = &case.prefix {
-            encoder = encoder.with_prefix(prefix).unwrap();
-        }
-        if let Some(dim) = case.dim {
-            encoder = encoder.with_embedding_dim(dim).unwrap();
-        }
-        let dim = encoder.embedding_dim();
-        let vectors: Vec<f32> = case.vectors.iter().flatten().copied().collect();
-        let vectors = Array2::from_shape_vec((texts.len(), dim), vectors).unwrap();
-        let got = embed(&encoder, &texts);
-        for (text, (got, vector)) in texts.iter().zip(got.rows().into_iter().zip(vectors.rows())) {
-            let difference = (&got - &vector).mapv(f32::abs).fold(0.0_f32, |a, b| a.max(*b));
-            assert!(difference < 1e-4, "{name}, {text:?}: {difference}");
-        }
-    }
+    assert_golden(&"flex".parse().unwrap());
 }
 
 #[test]
 fn neither_the_batch_nor_the_number_of_threads_matters() {
-    let expected = expected();
-    let texts: Vec<&str> = expected.texts.iter().map(String::as_str).cycle().take(50).collect();
+    let all = texts();
+    let texts: Vec<&str> = all.iter().map(String::as_str).cycle().take(50).collect();
     for variant in VARIANTS {
-        let encoder = load(&fixtures().join(variant)).unwrap();
+        let encoder = load(&fixture(variant)).unwrap();
         let with_threads = |threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             pool.install(|| embed(&encoder, &texts))
@@ -137,7 +47,7 @@ fn neither_the_batch_nor_the_number_of_threads_matters() {
         assert_eq!(together, with_threads(3), "{variant}: threads matter");
         let batched = embed(&encoder.clone().with_batch_size(3), &texts);
         assert!(difference(&together, &batched) < 1e-6, "{variant}: the batch size matters");
-        for (row, text) in texts.iter().enumerate().take(expected.texts.len()) {
+        for (row, text) in texts.iter().enumerate().take(all.len()) {
             let alone = embed(&encoder, &[text]);
             let together = together.slice(ndarray::s![row..=row, ..]).to_owned();
             assert!(difference(&alone, &together) < 1e-6, "{variant}: {text:?}'s batch matters");
@@ -148,7 +58,7 @@ fn neither_the_batch_nor_the_number_of_threads_matters() {
 
 #[test]
 fn prompts_are_the_checkpoints_and_part_of_the_fingerprint() {
-    let encoder = load(&fixtures().join("roberta")).unwrap();
+    let encoder = load(&fixture("roberta")).unwrap();
     let names: Vec<&str> = encoder.prompts().map(|(name, _)| name).collect();
     assert_eq!(names, ["document", "passage", "query"]);
     let query = encoder.clone().with_prompt("query").unwrap();

@@ -1,5 +1,7 @@
 //! What a causal model looks like and how it is trained, with ranges that are checked.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 use crate::EncoderError;
@@ -81,6 +83,7 @@ impl CausalConfig {
 /// | `gradient_norm` | 1 | the gradient of all weights together is clipped to this norm | over 0 |
 /// | `patience` | 2 | stop after this many epochs without a better validation loss | from 1 |
 /// | `seed` | 0 | of weights, order and dropout | any |
+/// | `directory` | none | keeps `checkpoint.safetensors` and `log.csv`; training that was killed goes on from there | |
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[expect(missing_docs, reason = "the table documents the fields")]
@@ -95,6 +98,7 @@ pub struct TrainConfig {
     pub gradient_norm: f64,
     pub patience: usize,
     pub seed: u64,
+    pub directory: Option<PathBuf>,
 }
 
 impl Default for TrainConfig {
@@ -110,6 +114,7 @@ impl Default for TrainConfig {
             gradient_norm: 1.0,
             patience: 2,
             seed: 0,
+            directory: None,
         }
     }
 }

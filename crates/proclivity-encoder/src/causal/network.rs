@@ -3,7 +3,6 @@
 use burn::module::Param;
 use burn::prelude::*;
 use burn::tensor::activation::{relu, softmax};
-use rand::Rng;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
@@ -12,6 +11,7 @@ use super::CausalConfig;
 use super::batch::Batch;
 use super::corpus::Targets;
 use super::softmax;
+use crate::training::Dropout;
 
 /// Token embeddings, which are the softmax's weights too, its bias, and the blocks between.
 ///
@@ -38,32 +38,6 @@ pub(crate) struct Block {
     pub(crate) up: Param<Tensor<2>>,
     /// `[feed_forward, width]`
     pub(crate) down: Param<Tensor<2>>,
-}
-
-/// Inverted dropout with masks from a generator of its own.
-pub(crate) struct Dropout {
-    rate: f64,
-    rng: ChaCha8Rng,
-}
-
-impl Dropout {
-    pub(crate) fn new(rate: f64, seed: u64) -> Option<Self> {
-        (rate > 0.0).then(|| Self { rate, rng: ChaCha8Rng::seed_from_u64(seed) })
-    }
-
-    fn apply(&mut self, x: Tensor<2>) -> Tensor<2> {
-        let [rows, width] = x.dims();
-        let mut random = vec![0_u8; rows * width];
-        self.rng.fill_bytes(&mut random);
-        let threshold = (self.rate * 256.0).round().clamp(1.0, 255.0);
-        let kept = (1.0 / (1.0 - threshold / 256.0)) as f32;
-        let mask: Vec<f32> = random
-            .iter()
-            .map(|&byte| if f64::from(byte) < threshold { 0.0 } else { kept })
-            .collect();
-        let device = x.device().inner();
-        x * Tensor::from_data(TensorData::new(mask, [rows, width]), &device)
-    }
 }
 
 impl Network {

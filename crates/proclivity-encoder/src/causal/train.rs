@@ -9,10 +9,12 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::corpus::{Corpus, Window, unigram};
-use super::network::{Dropout, Network};
+use super::network::Network;
 use super::tokens::TextTokenizer;
 use super::{CausalConfig, CausalModel, TrainConfig};
-use crate::training::{self, BatchGradients, EpochReport, Run, Task, TrainProgress, Validation};
+use crate::training::{
+    self, BatchGradients, Dropout, EpochReport, Run, Task, TrainProgress, Validation,
+};
 use crate::{ComputeDevice, EncoderError};
 
 /// What training did.
@@ -93,7 +95,12 @@ pub(super) fn train(
         tokenize_seconds: begun.elapsed().as_secs_f64(),
         seconds: 0.0,
     };
-    let network = fit(network, &corpus, &held_out, config, training, &mut report, progress)?;
+    let fingerprint = match training.directory {
+        None => String::new(),
+        Some(_) => fingerprint([texts, validation], config, training)?,
+    };
+    let (corpora, settings) = ((&corpus, &held_out), (config, training));
+    let network = fit(network, corpora, settings, fingerprint, &mut report, progress)?;
     let model = CausalModel::new(config.clone(), tokenizer, network, unigram, texts)?;
     report.seconds = begun.elapsed().as_secs_f64();
     Ok((model, report))
@@ -101,10 +108,9 @@ pub(super) fn train(
 
 fn fit(
     network: Network,
-    corpus: &Corpus,
-    held_out: &Corpus,
-    config: &CausalConfig,
-    training: &TrainConfig,
+    (corpus, held_out): (&Corpus, &Corpus),
+    (config, training): (&CausalConfig, &TrainConfig),
+    fingerprint: String,
     report: &mut TrainReport,
     progress: &mut dyn FnMut(TrainProgress<'_>),
 ) -> Result<Network, EncoderError> {
@@ -125,7 +131,7 @@ fn fit(
         steps: task.epochs.iter().map(|windows| windows.len().div_ceil(rows)).sum(),
     });
     let optimizer = training.optimizer();
-    let run = Run { optimizer: &optimizer, directory: None, fingerprint: String::new() };
+    let run = Run { optimizer: &optimizer, directory: training.directory.as_deref(), fingerprint };
     let (best, epochs) = training::fit(network, &task, &run, progress)?;
     if let Some(best) = training::best_epoch(&epochs) {
         report.best_epoch = best.epoch;
@@ -133,6 +139,26 @@ fn fit(
     }
     report.epochs = epochs;
     Ok(best)
+}
+
+/// A hash of all that training depends on.
+fn fingerprint(
+    texts: [&[String]; 2],
+    config: &CausalConfig,
+    training: &TrainConfig,
+) -> Result<String, EncoderError> {
+    let training = TrainConfig { directory: None, ..training.clone() };
+    let json = serde_json::to_vec(&(config, training))
+        .map_err(|source| EncoderError::Json { path: "training settings".into(), source })?;
+    let mut hash = blake3::Hasher::new_derive_key("proclivity causal training 1");
+    hash.update(&(json.len() as u64).to_le_bytes()).update(&json);
+    for texts in texts {
+        hash.update(&(texts.len() as u64).to_le_bytes());
+        for text in texts {
+            hash.update(&(text.len() as u64).to_le_bytes()).update(text.as_bytes());
+        }
+    }
+    Ok(hash.finalize().to_hex().to_string())
 }
 
 /// To predict the next token of every token.

@@ -17,8 +17,39 @@ pub(super) struct Cache {
 pub(super) enum Layer {
     /// Of each key-value head `[tokens, head_width]`, which grows in place.
     Host { keys: Vec<Vec<f32>>, values: Vec<Vec<f32>> },
-    /// `[key_value_heads, tokens, head_width]`, the prefix included.
-    Device(Option<Box<(Tensor<3>, Tensor<3>)>>),
+    /// Without those of the prefix.
+    Device(Option<Box<Buffers>>),
+}
+
+/// Keys and values on a device, `[key_value_heads, room, head_width]` each; what is behind the tokens
+/// that were read is 0.
+pub(super) struct Buffers {
+    pub(super) keys: Tensor<3>,
+    pub(super) values: Tensor<3>,
+}
+
+impl Buffers {
+    fn room(&self) -> usize {
+        self.keys.dims()[1]
+    }
+
+    /// Puts those of more tokens behind the first `used` ones: in place while there is room.
+    fn push(self, used: usize, new: Self) -> Self {
+        let push = |buffer: Tensor<3>, new: Tensor<3>| {
+            let ([heads, room, width], end) = (buffer.dims(), used + new.dims()[1]);
+            let all = |tokens| [0..heads, tokens, 0..width];
+            let buffer = if end > room {
+                /// Room for so many more tokens keeps copies rare.
+                const MORE: usize = 128;
+                let larger = Tensor::zeros([heads, end + MORE, width], &buffer.device());
+                larger.slice_assign(all(0..used), buffer.narrow(1, 0, used))
+            } else {
+                buffer
+            };
+            buffer.slice_assign(all(used..end), new)
+        };
+        Self { keys: push(self.keys, new.keys), values: push(self.values, new.values) }
+    }
 }
 
 impl Cache {
@@ -40,7 +71,7 @@ impl Cache {
                 keys: vec![Vec::new(); keys.len()],
                 values: vec![Vec::new(); values.len()],
             },
-            Layer::Device(tensors) => Layer::Device(tensors.clone()),
+            Layer::Device(_) => Layer::Device(None),
         });
         Self { layers: layers.collect(), prefix: Some(Arc::clone(prefix)), own: 0 }
     }
@@ -66,5 +97,51 @@ impl Cache {
             spans.push(Span { keys: &keys[head], values: &values[head] });
         }
         spans
+    }
+    /// Adds the keys and values of new tokens to a layer on a device.
+    pub(super) fn push(&mut self, layer: usize, new: Buffers) {
+        let used = self.own;
+        if let Layer::Device(buffers) = &mut self.layers[layer] {
+            *buffers = Some(Box::new(match buffers.take() {
+                Some(buffers) => buffers.push(used, new),
+                None => new,
+            }));
+        }
+    }
+
+    /// What lies on a device of one layer, in the order of the tokens.
+    pub(super) fn buffers(&self, layer: usize) -> Vec<&Buffers> {
+        let mut buffers = self.prefix.as_ref().map_or_else(Vec::new, |it| it.buffers(layer));
+        if let Layer::Device(Some(own)) = &self.layers[layer] {
+            buffers.push(own);
+        }
+        buffers
+    }
+
+    /// For each buffer the tokens in it and its room, where the first layer has new tokens already.
+    fn fill(&self, new: usize) -> Vec<(usize, usize)> {
+        let mut fill = self.prefix.as_ref().map_or_else(Vec::new, |it| it.fill(0));
+        if let Some(Layer::Device(Some(own))) = self.layers.first() {
+            fill.push((self.own + new, own.room()));
+        }
+        fill
+    }
+
+    /// What is added to the scores of new tokens, the last ones in the buffers: nothing where a token
+    /// looks, a large negative number where there is none or only a later one.
+    ///
+    /// # Shapes
+    /// `[new, room of all buffers]`, row by row
+    pub(super) fn bias(&self, new: usize) -> Vec<f32> {
+        let fill = self.fill(new);
+        let last = fill.len().saturating_sub(1);
+        let mut bias = Vec::new();
+        for later in (0..new).rev() {
+            for (place, &(tokens, room)) in fill.iter().enumerate() {
+                let seen = if place == last { tokens - later } else { tokens };
+                bias.extend((0..room).map(|at| if at < seen { 0.0 } else { -1e30 }));
+            }
+        }
+        bias
     }
 }

@@ -5,10 +5,11 @@ use std::path::Path;
 use burn::tensor::{Int, Tensor, TensorData, activation};
 use rayon::prelude::*;
 
-use super::cache::{Cache, Layer};
+use super::cache::{Buffers, Cache, Layer};
 use super::config::DecoderConfig;
-use super::layers::{Norm, Projection, host, product, swish_gate};
+use super::layers::{Norm, Projection, host, swish_gate};
 use super::rotary::{Rotary, Rotation, rotate};
+use crate::product::product;
 use crate::vectorized::cached_attention;
 use crate::weights::WeightFiles;
 use crate::{ComputeDevice, EncoderError};
@@ -171,10 +172,11 @@ impl Network {
         let ids = Tensor::<1, Int>::from_data(TensorData::new(ids, [count]), device);
         let mut hidden = self.tokens.clone().select(0, ids);
         let on_host = self.device.is_on_host();
+        let mut biases = Vec::new();
         for (layer, block) in self.blocks.iter().enumerate() {
             let input = block.attention_norm.forward(hidden.clone());
             let input = block.query_key_value.forward(input, on_host);
-            let attended = self.attend(layer, block, input, parts, &rotation);
+            let attended = self.attend(layer, block, input, parts, &rotation, &mut biases);
             hidden = hidden + block.output.forward(attended, on_host);
             let input = block.feed_forward_norm.forward(hidden.clone());
             let expanded = swish_gate(block.gate_up.forward(input, on_host), on_host);
@@ -211,6 +213,7 @@ impl Network {
         query_key_value: Tensor<2>,
         parts: &mut [Part<'_>],
         rotation: &Rotation,
+        biases: &mut Vec<Tensor<4>>,
     ) -> Tensor<2> {
         let Heads { queries, keys, width } = self.heads;
         let tokens = query_key_value.dims()[0];
@@ -229,11 +232,20 @@ impl Network {
             return Tensor::from_data(attended, self.device.burn());
         }
         let mut first = 0;
-        let attended = parts.iter_mut().map(|part| {
-            let of_part = |x: &Tensor<3>| x.clone().narrow(0, first, part.tokens.len());
-            let (query, key, value) = (of_part(&query), of_part(&key), of_part(&value));
-            first += part.tokens.len();
-            self.attend_on_device(part.cache.layer_mut(layer), query, key, value)
+        let attended = parts.iter_mut().enumerate().map(|(index, part)| {
+            let new = part.tokens.len();
+            let of_part = |x: &Tensor<3>| x.clone().narrow(0, first, new).swap_dims(0, 1);
+            let buffers = Buffers { keys: of_part(&key), values: of_part(&value) };
+            part.cache.push(layer, buffers);
+            // All layers have the same room.
+            if biases.len() == index {
+                let bias = part.cache.bias(new);
+                let shape = [1, 1, new, bias.len() / new];
+                biases.push(Tensor::from_data(TensorData::new(bias, shape), self.device.burn()));
+            }
+            let query = of_part(&query);
+            first += new;
+            self.attend_on_device(query, &part.cache.buffers(layer), biases[index].clone())
         });
         Tensor::cat(attended.collect(), 0)
     }
@@ -291,44 +303,34 @@ impl Network {
     }
 
     /// # Shapes
-    /// query: `[tokens, heads, head_width]`, key and value: `[tokens, key_value_heads, head_width]` →
+    /// query: `[heads, tokens, head_width]`, bias: `[1, 1, tokens, room]` →
     /// `[tokens, heads · head_width]`
     fn attend_on_device(
         &self,
-        layer: &mut Layer,
         query: Tensor<3>,
-        key: Tensor<3>,
-        value: Tensor<3>,
+        buffers: &[&Buffers],
+        bias: Tensor<4>,
     ) -> Tensor<2> {
         let Heads { queries, keys: key_heads, width } = self.heads;
-        let new = query.dims()[0];
-        let (mut keys, mut values) = (key.swap_dims(0, 1), value.swap_dims(0, 1));
-        if let Layer::Device(cached) = layer {
-            if let Some(old) = cached.take() {
-                let (old_keys, old_values) = *old;
-                keys = Tensor::cat(vec![old_keys, keys], 1);
-                values = Tensor::cat(vec![old_values, values], 1);
-            }
-            *cached = Some(Box::new((keys.clone(), values.clone())));
-        }
-        let all = keys.dims()[1];
-        let groups = queries / key_heads;
+        let (new, groups) = (query.dims()[1], queries / key_heads);
         // The queries that share a key head go one below the other.
-        let query = query.swap_dims(0, 1).reshape([key_heads, groups * new, width]);
-        let scale = 1.0 / (width as f64).sqrt();
-        let mut scores = query.mul_scalar(scale).matmul(keys.transpose());
-        if new > 1 {
-            let bias: Vec<f32> = (0..groups * new)
-                .flat_map(|row| {
-                    let visible = all - new + row % new + 1;
-                    (0..all).map(move |at| if at < visible { 0.0 } else { -1e30 })
-                })
-                .collect();
-            let bias = TensorData::new(bias, [1, groups * new, all]);
-            scores = scores + Tensor::from_data(bias, self.device.burn());
-        }
-        activation::softmax(scores, 2)
-            .matmul(values)
+        let query = query.reshape([key_heads, groups * new, width]);
+        let query = query.mul_scalar(1.0 / (width as f64).sqrt());
+        let scores = buffers.iter().map(|it| query.clone().matmul(it.keys.clone().transpose()));
+        let scores = Tensor::cat(scores.collect(), 2);
+        let room = scores.dims()[2];
+        let scores = scores.reshape([key_heads, groups, new, room]) + bias;
+        let shares = activation::softmax(scores, 3).reshape([key_heads, groups * new, room]);
+        let mut first = 0;
+        let attended = buffers.iter().map(|it| {
+            let room = it.values.dims()[1];
+            let shares = shares.clone().narrow(2, first, room);
+            first += room;
+            shares.matmul(it.values.clone())
+        });
+        let attended = attended.reduce(|sum, part| sum + part);
+        let attended = attended.unwrap_or_else(|| query.zeros_like());
+        attended
             .reshape([queries, new, width])
             .swap_dims(0, 1)
             .reshape([new, queries * width])

@@ -104,9 +104,10 @@ pub(crate) fn fit<M: Module, T: Task<M>>(
     Ok((best, position.epochs))
 }
 
-/// The epoch with the highest score, the first of several.
+/// The epoch with the highest score, the last of several: without validation, where all have the
+/// same, the last one.
 pub(crate) fn best_epoch(epochs: &[EpochReport]) -> Option<&EpochReport> {
-    epochs.iter().reduce(|best, epoch| if epoch.score > best.score { epoch } else { best })
+    epochs.iter().reduce(|best, epoch| if epoch.score >= best.score { epoch } else { best })
 }
 
 struct Fitting<'a, M, T> {
@@ -150,7 +151,7 @@ impl<M: Module, T: Task<M>> Fitting<'_, M, T> {
         if !(loss.is_finite() && score.is_finite()) {
             return Err(EncoderError::Diverged { step: self.position.step });
         }
-        if best_epoch(&self.position.epochs).is_none_or(|best| score > best.score) {
+        if best_epoch(&self.position.epochs).is_none_or(|best| score >= best.score) {
             self.models.best = Some(judged.clone());
         }
         let done = EpochReport {

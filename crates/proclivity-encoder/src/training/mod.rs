@@ -3,6 +3,7 @@
 
 mod checkpoint;
 mod config;
+mod dropout;
 mod fit;
 mod gradients;
 mod optimizer;
@@ -12,6 +13,7 @@ mod tests;
 
 pub use config::{OptimizerConfig, Schedule};
 pub(crate) use config::{real, whole};
+pub(crate) use dropout::Dropout;
 pub(crate) use fit::{Run, Task, Validation, best_epoch, fit};
 pub(crate) use gradients::{BatchGradients, in_shards};
 pub use report::{EpochReport, TrainProgress};

@@ -46,7 +46,7 @@ pub struct EpochReport {
     pub epoch: usize,
     /// Mean loss of its batches, each before its own step, in nats per target.
     pub train_loss: f64,
-    /// Loss on the validation targets after it, in nats per target.
+    /// Loss on the validation targets after it, in nats per target; 0 where there are none.
     pub validation_loss: f64,
     /// What the best epoch has most of; without a metric of its own, minus the validation loss.
     pub score: f64,
