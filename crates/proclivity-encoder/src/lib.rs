@@ -1,5 +1,16 @@
 #![doc = include_str!("../README.md")]
 
+/// Runs the code of the pages.
+#[cfg(doctest)]
+mod pages {
+    #[doc = include_str!("../docs/encoders.md")]
+    struct Encoders;
+    #[doc = include_str!("../docs/fine-tuning.md")]
+    struct FineTuning;
+    #[doc = include_str!("../docs/next-item.md")]
+    struct NextItem;
+}
+
 mod amortized;
 mod bert;
 mod cache;
