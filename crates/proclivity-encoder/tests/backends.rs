@@ -54,7 +54,8 @@ fn neither_the_batch_nor_threads_nor_the_backend_changes_a_vector() {
     let texts: Vec<&str> = all.iter().map(String::as_str).cycle().take(40).collect();
     for device in devices() {
         for variant in encoders::VARIANTS {
-            let load = |device| BertEncoder::load(&encoders::fixture(variant), device).unwrap();
+            let directory = encoders::fixture(variant);
+            let load = |device: &ComputeDevice| BertEncoder::load(&directory, device).unwrap();
             let expected = encoders::embed(&load(&flex()), &texts);
             let encoder = load(&device);
             for threads in [1, 3] {
@@ -101,7 +102,8 @@ fn long_texts_and_held_texts_are_flex_s() {
     let config = GenerateConfig { max_tokens: 180, ..GenerateConfig::default() };
     for device in devices() {
         for name in decoders::VARIANTS {
-            let (model, other) = (decoders::endless(name, &device), decoders::endless(name, &flex()));
+            let (model, other) =
+                (decoders::endless(name, &device), decoders::endless(name, &flex()));
             let write = |model: &proclivity_encoder::Decoder| {
                 model.generate_batch(&["A", &prompt], &config, &mut |_, _| {}).unwrap()
             };
@@ -260,10 +262,8 @@ fn attention_is_the_softmax_whatever_hides_its_keys() {
             let attention = Attention::new(length, width);
             let causal = attention.plain(|query, key| key <= query);
             let burn = device.burn();
-            let (none, flag) = (
-                attention.burn(burn, None, None, false),
-                attention.burn(burn, None, None, true),
-            );
+            let (none, flag) =
+                (attention.burn(burn, None, None, false), attention.burn(burn, None, None, true));
             let bias = attention.burn(burn, None, Some(&later), false);
             for (name, got, expected) in [
                 ("nothing hidden", &none, &attention.plain(|_, _| true)),

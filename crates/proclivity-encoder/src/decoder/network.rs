@@ -329,9 +329,6 @@ impl Network {
         });
         let attended = attended.reduce(|sum, part| sum + part);
         let attended = attended.unwrap_or_else(|| query.zeros_like());
-        attended
-            .reshape([queries, new, width])
-            .swap_dims(0, 1)
-            .reshape([new, queries * width])
+        attended.reshape([queries, new, width]).swap_dims(0, 1).reshape([new, queries * width])
     }
 }
