@@ -5,25 +5,29 @@
 //!     --dataset beauty --data DIR --model models/all-MiniLM-L6-v2 --json
 //! cargo run --release --example evaluate -- \
 //!     --dataset sequences --events FILE --items FILE --model models/all-MiniLM-L6-v2 --json
+//! cargo run --release --example evaluate -- --dataset beauty --data DIR --cold-items 0.1 \
+//!     --model models/minilm-beauty --against models/all-MiniLM-L6-v2 --json
 //! ```
 #![expect(clippy::print_stdout, reason = "a command")]
 
 use std::error::Error;
 use std::fs::File;
 use std::io::BufWriter;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::{Parser, ValueEnum};
+use ndarray::Array2;
 use proclivity::data::{Dataset, ErrorPolicy, ItemSequences, Preset, load, sequences};
 use proclivity::encoder::{BertEncoder, ComputeDevice, embed_cached};
-use proclivity::eval::{Case, FullRankingConfig, Popularity, write_predictions};
+use proclivity::eval::{Case, FullRankingConfig, Popularity, paired_bootstrap, write_predictions};
 use proclivity::posterior::{Kernel, NextStep, NextStepConfig};
 use proclivity::rank::TieBreak;
-use proclivity::schema::{Language, UserIndex};
+use proclivity::schema::{Catalog, Language, UserIndex};
 use proclivity::text::item_text;
 use proclivity::{item_counts, select_next_step};
+use proclivity_examples::cold::{ColdItems, ColdResult, mean};
 use proclivity_examples::{peak_rss_mb, progress_bar, tell};
 use serde_json::{Map, Value, json};
 
@@ -49,6 +53,16 @@ struct Arguments {
     /// What the model of the test is fitted on.
     #[arg(long, value_enum, default_value = "both")]
     variant: Variant,
+    /// Measures instead how well text alone ranks items that `train_encoder` held out: this share,
+    /// for the users whose test item is one of them.
+    #[arg(long, requires = "model")]
+    cold_items: Option<f64>,
+    /// Which items these are.
+    #[arg(long, default_value_t = 0)]
+    cold_seed: u64,
+    /// Another checkpoint to compare with on cold items.
+    #[arg(long, requires = "cold_items")]
+    against: Option<PathBuf>,
     /// Prints JSON alone.
     #[arg(long)]
     json: bool,
@@ -90,20 +104,17 @@ fn dataset(arguments: &Arguments) -> Result<Dataset, Box<dyn Error>> {
 }
 
 fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
-    let Dataset { catalog, log, report, .. } = dataset(arguments)?;
-    eprintln!("{report}");
+    let loaded = dataset(arguments)?;
+    eprintln!("{}", loaded.report);
+    if let (Some(share), Some(model)) = (arguments.cold_items, &arguments.model) {
+        return cold(arguments, &loaded, share, model);
+    }
+    let Dataset { catalog, log, .. } = loaded;
     let (kernel, encode_seconds) = match &arguments.model {
         None => (None, 0.0),
         Some(model) => {
             let start = Instant::now();
-            let encoder = BertEncoder::load(model, &arguments.device)?;
-            let texts: Vec<String> =
-                catalog.items().iter().map(|item| item_text(item, &Language::ENGLISH)).collect();
-            let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-            let bar = progress_bar(texts.len(), "embedding the catalog");
-            let told = &mut |done| bar.set_position(done as u64);
-            let embeddings = embed_cached(&encoder, &texts, &arguments.cache, told)?;
-            bar.finish();
+            let embeddings = embed(arguments, &catalog, model)?;
             (Some(Kernel::nearest(embeddings.view(), 50, 6.0)?), start.elapsed().as_secs_f64())
         }
     };
@@ -209,6 +220,61 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     }
     if arguments.json {
         println!("{}", serde_json::to_string_pretty(&Value::Object(output))?);
+    }
+    Ok(())
+}
+
+/// The embeddings of all items' texts.
+fn embed(
+    arguments: &Arguments,
+    catalog: &Catalog,
+    model: &Path,
+) -> Result<Array2<f32>, Box<dyn Error>> {
+    let encoder = BertEncoder::load(model, &arguments.device)?;
+    let texts: Vec<String> =
+        catalog.items().iter().map(|item| item_text(item, &Language::ENGLISH)).collect();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let bar = progress_bar(texts.len(), "embedding the catalog");
+    let told = &mut |done| bar.set_position(done as u64);
+    let embeddings = embed_cached(&encoder, &texts, &arguments.cache, told)?;
+    bar.finish();
+    Ok(embeddings)
+}
+
+/// Text alone on items that training hasn't seen.
+fn cold(
+    arguments: &Arguments,
+    Dataset { catalog, log, .. }: &Dataset,
+    share: f64,
+    model: &Path,
+) -> Result<(), Box<dyn Error>> {
+    let ids = || catalog.ids().iter().map(|id| id.as_str());
+    let items = ColdItems::new(ids(), share, arguments.cold_seed);
+    let ties = TieBreak::new(ids(), 0);
+    let all = ItemSequences::positive(log);
+    let (validation, test) = (items.validation(&all), items.test(&all));
+    let measure = |model: &Path| -> Result<ColdResult, Box<dyn Error>> {
+        ColdResult::new(embed(arguments, catalog, model)?, &ties, &validation, &test)
+    };
+    let result = measure(model)?;
+    let mut output = result.json();
+    output.insert("cold_items".to_owned(), json!(items.count()));
+    output.insert("items".to_owned(), json!(catalog.len()));
+    output.insert("validation_users".to_owned(), json!(validation.len()));
+    if let Some(against) = &arguments.against {
+        let other = measure(against)?;
+        let difference = paired_bootstrap(&result.ndcg, &other.ndcg, 10_000, 0.95, 0)?;
+        let ratio = mean(&result.ndcg) / mean(&other.ndcg);
+        output.insert("against".to_owned(), Value::Object(other.json()));
+        output.insert("ndcg@10_ratio".to_owned(), json!(ratio));
+        output.insert("ndcg@10_difference".to_owned(), serde_json::to_value(difference)?);
+    }
+    if arguments.json {
+        println!("{}", serde_json::to_string_pretty(&Value::Object(output))?);
+        return Ok(());
+    }
+    for (name, value) in &output {
+        println!("{name:<24} {value}");
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! What the examples share: progress bars, bars of text, and errors told to a person.
 
+pub mod cold;
 mod recovery;
 
 /// Runs the code of the guides.

@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use ndarray::Array2;
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 
+use crate::checkpoint::write_whole;
 use crate::{EncoderError, TextEncoder};
 
 /// Embeds texts, or reads their embeddings back where the same encoder has embedded the same texts
@@ -40,7 +40,7 @@ pub fn embed_cached(
     let embeddings = encoder.embed(texts, progress)?;
     let bytes = encode(&embeddings, &key)
         .map_err(|source| EncoderError::Safetensors { path: path.clone(), source })?;
-    write_whole(&path, &bytes).map_err(|source| EncoderError::Io { path, source })?;
+    write_whole(&path, &bytes)?;
     Ok(embeddings)
 }
 
@@ -77,19 +77,4 @@ fn decode(bytes: &[u8], key: &str, (rows, columns): (usize, usize)) -> Option<Ar
     let floats =
         tensor.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
     if sound { Array2::from_shape_vec((rows, columns), floats.collect()).ok() } else { None }
-}
-
-fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    if let Some(directory) = path.parent() {
-        fs::create_dir_all(directory)?;
-    }
-    let temporary: PathBuf = path.with_extension(format!("{}.tmp", std::process::id()));
-    let written = fs::File::create(&temporary).and_then(|mut file| {
-        file.write_all(bytes)?;
-        file.sync_all()
-    });
-    written.and_then(|()| fs::rename(&temporary, path)).inspect_err(|_| {
-        // Best effort: the error that matters is the one returned.
-        let _ = fs::remove_file(&temporary);
-    })
 }

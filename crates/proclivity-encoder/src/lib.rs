@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod amortized;
 mod bert;
 mod cache;
 mod causal;
@@ -7,16 +8,35 @@ mod checkpoint;
 mod decoder;
 mod device;
 mod error;
+mod finetune;
+#[cfg(feature = "gguf")]
+mod gguf;
+#[cfg(feature = "hub")]
+mod hub;
 mod model;
+mod next_item;
+mod parameters;
+mod product;
+mod training;
 mod vectorized;
 mod weights;
 
+pub use amortized::{DirichletNetwork, DirichletNetworkConfig, ShareSimulator, SimulatedUser};
 pub use bert::BertEncoder;
 pub use cache::embed_cached;
-pub use causal::{
-    CausalConfig, CausalModel, EpochReport, Segment, TrainConfig, TrainProgress, TrainReport,
-};
-pub use decoder::{Decoder, Finish, GenerateConfig, Generated, TokenScore};
+pub use causal::{CausalConfig, CausalModel, Segment, TrainConfig, TrainReport};
+pub use decoder::{Constraint, Decoder, Finish, GenerateConfig, Generated, TokenScore};
 pub use device::ComputeDevice;
 pub use error::EncoderError;
+pub use finetune::{
+    ContinuedConfig, ContrastiveConfig, ContrastiveData, Judge, LoraConfig, MaskedConfig,
+    TunableDecoder, TunableEncoder, TuneReport,
+};
+#[cfg(feature = "hub")]
+pub use hub::HubConfig;
 pub use model::{LanguageModel, TextEncoder};
+pub use next_item::{
+    Combine, NextItemConfig, NextItemData, NextItemLoss, NextItemModel, NextItemRanking,
+    NextItemReport, NextItemTraining,
+};
+pub use training::{EpochReport, OptimizerConfig, Schedule, TrainProgress};

@@ -4,11 +4,12 @@
 mod shop;
 
 use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
 
 use proclivity_encoder::{
     CausalConfig, CausalModel, ComputeDevice, EncoderError, LanguageModel, Segment, TextEncoder,
-    TrainConfig, TrainReport,
+    TrainConfig, TrainProgress, TrainReport,
 };
 use proptest::prelude::*;
 use tempfile::TempDir;
@@ -59,6 +60,32 @@ fn training_beats_a_unigram_model_and_the_same_seed_gives_the_same_model() {
     let (again, other) = (train(0).0, train(1).0);
     assert_eq!(model.fingerprint(), again.fingerprint());
     assert_ne!(model.fingerprint(), other.fingerprint());
+}
+
+#[test]
+fn killed_training_goes_on_to_the_same_model() {
+    let (texts, validation) = (shop::histories(400, 12, 1), shop::histories(60, 12, 2));
+    let directory = TempDir::new().unwrap();
+    let training = TrainConfig { directory: Some(directory.path().to_owned()), ..training() };
+    let train = |progress: &mut dyn FnMut(TrainProgress<'_>)| {
+        CausalModel::train(&texts, &validation, &config(), &training, &device(), progress)
+    };
+    let killed = catch_unwind(AssertUnwindSafe(|| {
+        train(&mut |progress| match progress {
+            TrainProgress::Epoch(epoch) if epoch.epoch == 2 => panic!("killed"),
+            _ => {}
+        })
+    }));
+    assert!(killed.is_err());
+    let mut resumed = false;
+    let (model, report) = train(&mut |progress| {
+        resumed |= matches!(progress, TrainProgress::Resumed { .. });
+    })
+    .unwrap();
+    let (whole, whole_report) = shared();
+    assert!(resumed);
+    assert_eq!(model.fingerprint(), whole.fingerprint());
+    assert_eq!(report.validation_loss, whole_report.validation_loss);
 }
 
 #[test]

@@ -5,14 +5,17 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use burn::tensor::Tensor;
 use ndarray::{Array2, ArrayView2, s};
 use tokenizers::{Tokenizer, TruncationParams};
 
 use super::config::BertConfig;
 use super::network::{Bert, Texts};
 use super::pooling::Pooling;
-use super::sentence::{Layer, Modules, Prompts, SentenceConfig};
+use super::sentence::{Layer, Modules, Prompts, SentenceConfig, unit};
+use super::trainable::TrainableBert;
 use crate::checkpoint::{parse_json, parse_tokenizer, read};
+use crate::finetune::State;
 use crate::weights::WeightFiles;
 use crate::{ComputeDevice, EncoderError, TextEncoder};
 
@@ -73,6 +76,15 @@ impl BertEncoder {
     /// An [`EncoderError`] that names the file, and the field or tensor, which is missing, damaged,
     /// of another architecture, or doesn't fit the others.
     pub fn load(directory: &Path, device: &ComputeDevice) -> Result<Self, EncoderError> {
+        Self::load_with(directory, &State::new(), device)
+    }
+
+    /// The same with other values of some tensors.
+    pub(crate) fn load_with(
+        directory: &Path,
+        replaced: &State,
+        device: &ComputeDevice,
+    ) -> Result<Self, EncoderError> {
         let mut hash = blake3::Hasher::new_derive_key("proclivity BertEncoder 2");
         let modules = Modules::read(directory)?;
         let transformer = modules.transformer();
@@ -92,7 +104,16 @@ impl BertEncoder {
         let room = architecture.positions.room(&config);
         let max_tokens = sentence.max_seq_length.unwrap_or(usize::MAX).clamp(3, room);
         let truncation = TruncationParams { max_length: max_tokens, ..Default::default() };
-        tokenizer.with_padding(None);
+        // `tokenizers` subtracts these from the limit without looking.
+        let around = tokenizer.encode_fast("", true).map_or(0, |encoding| encoding.get_ids().len());
+        if around >= max_tokens {
+            return Err(EncoderError::Unsupported {
+                path: tokenizer_path,
+                field: "post_processor",
+                value: format!("{around} tokens around each text"),
+                expected: "fewer than the model has positions for",
+            });
+        }
         tokenizer
             .with_truncation(Some(truncation))
             .map_err(|source| EncoderError::Tokenizer { path: tokenizer_path, source })?;
@@ -100,7 +121,7 @@ impl BertEncoder {
         let width = config.hidden_size;
         let pooling = modules.pooling(width)?;
         let (layers, full_dim) = modules.layers(pooling.dim(width), &mut hash)?;
-        let weights = WeightFiles::open(&transformer)?;
+        let weights = WeightFiles::open(&transformer)?.replace(replaced);
         weights.hash(&mut hash)?;
         let network = Bert::load(&config, &architecture, &weights, device.burn())?;
         weights.finish(|name| {
@@ -108,6 +129,9 @@ impl BertEncoder {
                 || name.contains("pooler.")
                 || ["cls.", "lm_head."].iter().any(|head| name.starts_with(head))
         })?;
+        if device.is_on_host() {
+            keep_freed_memory();
+        }
         let lower_case = sentence.do_lower_case;
         hash.update(format!("{pooling:?} {max_tokens} {lower_case}").as_bytes());
         let checkpoint = hash.finalize().to_hex().to_string();
@@ -337,6 +361,44 @@ impl TextEncoder for BertEncoder {
     }
 }
 
+/// For training.
+impl BertEncoder {
+    /// The tokens of each text, at least one.
+    pub(crate) fn token_ids(&self, texts: &[&str]) -> Result<Vec<Vec<u32>>, EncoderError> {
+        let mut ids = vec![Vec::new(); texts.len()];
+        for text in self.tokens(0, texts)? {
+            ids[text.index] = text.ids;
+        }
+        // Where there is no token there is no embedding.
+        match ids.iter().position(Vec::is_empty) {
+            Some(index) => Err(EncoderError::NonFiniteEmbedding { index }),
+            None => Ok(ids),
+        }
+    }
+
+    /// The embeddings of tokenized texts by a network with gradients, of unit length.
+    ///
+    /// # Shapes
+    /// → `[texts, embedding_dim]`
+    pub(crate) fn embed_with(&self, network: &TrainableBert, texts: &[&[u32]]) -> Tensor<2> {
+        let lengths: Vec<usize> = texts.iter().map(|text| text.len()).collect();
+        let hidden = network.forward(texts);
+        let pooled = self.pooling.forward_padded(&hidden, &lengths, self.skip);
+        let vectors =
+            self.layers.iter().fold(pooled, |vectors, layer| layer.forward_tensor(vectors));
+        unit(vectors.narrow(1, 0, self.embedding_dim))
+    }
+
+    /// The token that stands for hidden ones, and those that are never hidden.
+    pub(crate) fn special_tokens(&self) -> (Option<u32>, Vec<u32>) {
+        let mask = ["[MASK]", "<mask>"];
+        let mask = mask.iter().find_map(|token| self.tokenizer.token_to_id(token));
+        let added = self.tokenizer.get_added_tokens_decoder();
+        let special = added.iter().filter(|(_, token)| token.special).map(|(id, _)| *id);
+        (mask, special.collect())
+    }
+}
+
 impl BertEncoder {
     /// Texts as tokens, in batches that fill the matrix products, the longest texts first.
     fn batches(&self, first: usize, texts: &[&str]) -> Result<Vec<Vec<Tokens>>, EncoderError> {
@@ -377,6 +439,14 @@ impl BertEncoder {
             .map(|(encoding, index)| Tokens { index, ids: encoding.get_ids().to_vec() });
         Ok(tokens.filter(|text| !text.ids.is_empty()).collect())
     }
+}
+
+/// Has the C library keep some of what is freed, instead of giving it back to the system and asking
+/// for it anew at every product, which takes a tenth of the time: glibc keeps twice as much as the
+/// largest block that was mapped and freed.
+fn keep_freed_memory() {
+    const BYTES: usize = 24 << 20;
+    drop(std::hint::black_box(Vec::<u8>::with_capacity(BYTES)));
 }
 
 /// The error of a batch, with the text it comes from.

@@ -6,5 +6,9 @@ mod encoder;
 mod network;
 mod pooling;
 mod sentence;
+mod trainable;
 
 pub use encoder::BertEncoder;
+#[cfg(feature = "hub")]
+pub(crate) use sentence::Modules;
+pub(crate) use trainable::TrainableBert;

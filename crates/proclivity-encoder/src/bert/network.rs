@@ -8,7 +8,8 @@ use burn::tensor::{Device, Int, Tensor, TensorData, module};
 use super::activation::Activation;
 use super::config::{Architecture, BertConfig, Positions, Variant};
 use crate::EncoderError;
-use crate::vectorized::{RelativeBias, attention};
+use crate::product::product;
+use crate::vectorized::{NormWeights, RelativeBias, add_norm, attention};
 use crate::weights::WeightFiles;
 
 #[derive(Module, Debug)]
@@ -35,21 +36,22 @@ struct Block {
     up: Linear,
     down: Linear,
     output_norm: LayerNorm,
+    epsilon: f64,
     heads: usize,
     #[module(skip)]
     activation: Activation,
 }
 
 /// What checkpoints call the parts of a block's attention.
-struct AttentionNames {
-    query_key_value: [&'static str; 3],
-    output: &'static str,
-    norm: &'static str,
+pub(super) struct AttentionNames {
+    pub(super) query_key_value: [&'static str; 3],
+    pub(super) output: &'static str,
+    pub(super) norm: &'static str,
 }
 
 impl Variant {
     /// What precedes all names where the checkpoint is of a model with a head.
-    fn prefix(self) -> &'static str {
+    pub(super) fn prefix(self) -> &'static str {
         match self {
             Self::Bert => "bert.",
             Self::Roberta => "roberta.",
@@ -57,7 +59,7 @@ impl Variant {
         }
     }
 
-    fn attention_names(self) -> AttentionNames {
+    pub(super) fn attention_names(self) -> AttentionNames {
         match self {
             Self::Bert | Self::Roberta => AttentionNames {
                 query_key_value: [
@@ -101,6 +103,8 @@ impl Bert {
                 Some(Param::from_tensor(types.narrow(0, 0, 1).squeeze_dim(0)))
             }
         };
+        // Before what grows with their number.
+        let places = embedding("position_embeddings", config.max_position_embeddings)?;
         let bias = match variant {
             Variant::Mpnet => Some(relative_bias(config, positions.room(config), prefix, weights)?),
             Variant::Bert | Variant::Roberta => None,
@@ -124,13 +128,13 @@ impl Bert {
                     up: linear("intermediate.dense", width, config.intermediate_size)?,
                     down: linear("output.dense", config.intermediate_size, width)?,
                     output_norm: norm("output.LayerNorm")?,
+                    epsilon: config.layer_norm_eps,
                     heads: config.num_attention_heads,
                     activation,
                 })
             })
             .collect::<Result<_, EncoderError>>()?;
         let words = embedding("word_embeddings", config.vocab_size)?;
-        let places = embedding("position_embeddings", config.max_position_embeddings)?;
         let norm_name = format!("{prefix}embeddings.LayerNorm");
         Ok(Self {
             words: Embedding { weight: Param::from_tensor(words) },
@@ -208,15 +212,37 @@ impl Block {
     /// # Shapes
     /// `[tokens, width]` → the same
     fn forward(&self, hidden: Tensor<2>, texts: &Texts, bias: &Bias<'_>) -> Tensor<2> {
-        let attended = self.attend(self.query_key_value.forward(hidden.clone()), texts, bias);
+        let query_key_value = forward(&self.query_key_value, hidden.clone(), texts.on_host);
+        let attended = self.attend(query_key_value, texts, bias);
+        if texts.on_host {
+            let hidden = self.add_norm(attended, &self.output, hidden, &self.attention_norm);
+            let expanded = forward(&self.up, hidden.clone(), true);
+            let expanded = on_host(expanded, |values| self.activation.apply(values));
+            return self.add_norm(expanded, &self.down, hidden, &self.output_norm);
+        }
         let hidden = self.attention_norm.forward(hidden + self.output.forward(attended));
-        let expanded = self.up.forward(hidden.clone());
-        let expanded = if texts.on_host {
-            on_host(expanded, |values| self.activation.apply(values))
-        } else {
-            self.activation.forward(expanded)
-        };
+        let expanded = self.activation.forward(self.up.forward(hidden.clone()));
         self.output_norm.forward(hidden + self.down.forward(expanded))
+    }
+
+    /// norm(layer(x) + residual) on the host, with the sums and the norm in one go.
+    fn add_norm(
+        &self,
+        x: Tensor<2>,
+        layer: &Linear,
+        residual: Tensor<2>,
+        norm: &LayerNorm,
+    ) -> Tensor<2> {
+        let product = product(x, &layer.weight.val().transpose(), true);
+        let [bias, beta] = [&layer.bias, &norm.beta].map(|it| it.as_ref().map(on_host_copy));
+        let (gamma, residual) = (on_host_copy(&norm.gamma), residual.into_data());
+        let (bias, beta) = (bias.unwrap_or_default(), beta.unwrap_or_default());
+        let weights = NormWeights { gamma: &gamma, beta: &beta, epsilon: self.epsilon as f32 };
+        on_host(product, |x| {
+            if let Ok(residual) = residual.as_slice() {
+                add_norm(x, &bias, residual, &weights);
+            }
+        })
     }
 
     /// # Shapes
@@ -247,6 +273,14 @@ impl Block {
     }
 }
 
+fn forward(layer: &Linear, x: Tensor<2>, on_host: bool) -> Tensor<2> {
+    let y = product(x, &layer.weight.val().transpose(), on_host);
+    match &layer.bias {
+        Some(bias) => y + bias.val().unsqueeze(),
+        None => y,
+    }
+}
+
 /// Changes numbers in place where they lie in the host's memory.
 fn on_host(x: Tensor<2>, change: impl Fn(&mut [f32])) -> Tensor<2> {
     let device = x.device();
@@ -257,12 +291,16 @@ fn on_host(x: Tensor<2>, change: impl Fn(&mut [f32])) -> Tensor<2> {
     Tensor::from_data(data, &device)
 }
 
+fn on_host_copy(parameter: &Param<Tensor<1>>) -> Vec<f32> {
+    parameter.val().into_data().try_into_vec_as().unwrap_or_default()
+}
+
 /// One layer that does what several do on the same input.
 fn side_by_side(layers: [Linear; 3]) -> Linear {
     let biases = layers.iter().filter_map(|layer| layer.bias.as_ref().map(Param::val)).collect();
-    let weights = layers.iter().map(|layer| layer.weight.val()).collect();
+    let weights = layers.iter().map(|layer| layer.weight.val().transpose()).collect();
     Linear {
-        weight: Param::from_tensor(Tensor::cat(weights, 1)),
+        weight: Param::from_tensor(Tensor::cat(weights, 0).transpose()),
         bias: Some(Param::from_tensor(Tensor::cat(biases, 0))),
     }
 }
@@ -274,7 +312,7 @@ fn linear(
     to: usize,
     device: &Device,
 ) -> Result<Linear, EncoderError> {
-    // PyTorch keeps [to, from], burn [from, to].
+    // PyTorch keeps [to, from], burn [from, to]: a view, so that `product` can have the former.
     let weight: Tensor<2> = weights.take(&format!("{name}.weight"), [to, from], device)?;
     let bias = weights.take(&format!("{name}.bias"), [to], device)?;
     Ok(Linear {
@@ -318,7 +356,7 @@ fn relative_bias(
 /// # Source
 /// Raffel et al. 2020, Exploring the Limits of Transfer Learning, section 2.1; 128 is MPNet's
 /// farthest distance.
-fn relative_bucket(distance: isize, buckets: usize) -> usize {
+pub(super) fn relative_bucket(distance: isize, buckets: usize) -> usize {
     const FARTHEST: f32 = 128.0;
     let half = buckets / 2;
     let side = if distance > 0 { half } else { 0 };

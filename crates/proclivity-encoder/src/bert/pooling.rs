@@ -155,6 +155,48 @@ impl Pooling {
         });
         Tensor::cat(pooled.collect(), 1)
     }
+
+    /// Texts padded to the longest, with gradients.
+    ///
+    /// # Shapes
+    /// `[texts, longest, width]` → `[texts, modes · width]`
+    pub(super) fn forward_padded(
+        &self,
+        hidden: &Tensor<3>,
+        lengths: &[usize],
+        skip: usize,
+    ) -> Tensor<2> {
+        let [texts, longest, _] = hidden.dims();
+        let device = hidden.device().inner();
+        let skip_of = |length: usize| skip.min(length - 1);
+        let pooled = self.modes.iter().map(|mode| {
+            if *mode == Mode::Max {
+                let counted = lengths.iter().flat_map(|&length| {
+                    let counts = skip_of(length)..length;
+                    (0..longest).map(move |at| if counts.contains(&at) { 0.0 } else { -1e30_f32 })
+                });
+                let values = TensorData::new(counted.collect::<Vec<_>>(), [texts, longest, 1]);
+                let hide = Tensor::<3>::from_data(values, &device);
+                return (hidden.clone() + hide).max_dim(1).squeeze_dim(1);
+            }
+            let mut shares = vec![0.0; texts * longest];
+            for (row, &length) in shares.chunks_exact_mut(longest).zip(lengths) {
+                match mode {
+                    Mode::Cls => row[0] = 1.0,
+                    Mode::Last => row[length - 1] = 1.0,
+                    _ => {
+                        let skip = skip_of(length);
+                        let divisor = mode.divisor(skip, length);
+                        let weights = mode.weights(skip, length);
+                        row[skip..].iter_mut().zip(weights).for_each(|(to, x)| *to = x / divisor);
+                    }
+                }
+            }
+            let shares = TensorData::new(shares, [texts, 1, longest]);
+            Tensor::<3>::from_data(shares, &device).matmul(hidden.clone()).squeeze_dim(1)
+        });
+        Tensor::cat(pooled.collect(), 1)
+    }
 }
 
 impl Mode {

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
+use burn::tensor::{Tensor, TensorData};
 use ndarray::{Array1, Array2, ArrayView2};
 use serde::Deserialize;
 
@@ -23,7 +24,7 @@ struct Module {
 
 /// `modules.json`: what a text goes through, in order.
 #[derive(Debug)]
-pub(super) struct Modules {
+pub(crate) struct Modules {
     path: PathBuf,
     directory: PathBuf,
     /// `None`: there is no such file.
@@ -63,7 +64,7 @@ fn yes() -> bool {
 impl Modules {
     /// Reads the file, if there is one, and checks that it names modules that are known in an order
     /// that makes sense.
-    pub(super) fn read(directory: &Path) -> Result<Self, EncoderError> {
+    pub(crate) fn read(directory: &Path) -> Result<Self, EncoderError> {
         let path = directory.join("modules.json");
         let modules = match read_optional(&path)? {
             Some(bytes) => Some(parse_json::<Vec<Module>>(&path, &bytes)?),
@@ -104,6 +105,12 @@ impl Modules {
             });
         }
         Ok(Self { path, directory: directory.to_owned(), modules })
+    }
+
+    /// Where the modules' files lie, below the directory.
+    #[cfg(feature = "hub")]
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &str> {
+        self.modules.iter().flatten().map(|module| module.path.as_str())
     }
 
     fn at(&self, place: usize) -> Option<PathBuf> {
@@ -228,6 +235,39 @@ impl Layer {
             }
         }
     }
+}
+
+impl Layer {
+    /// The same with gradients of the vectors; the layer's own weights are constants.
+    ///
+    /// # Shapes
+    /// `[texts, from]` → `[texts, to]`
+    pub(super) fn forward_tensor(&self, vectors: Tensor<2>) -> Tensor<2> {
+        let device = vectors.device().inner();
+        match self {
+            Self::Dense(Dense { weight, bias, activation }) => {
+                let shape = [weight.nrows(), weight.ncols()];
+                let values: Vec<f32> = weight.iter().copied().collect();
+                let weight = Tensor::<2>::from_data(TensorData::new(values, shape), &device);
+                let mut out = vectors.matmul(weight);
+                if let Some(bias) = bias {
+                    let bias = TensorData::new(bias.to_vec(), [1, shape[1]]);
+                    out = out + Tensor::<2>::from_data(bias, &device);
+                }
+                activation.forward(out)
+            }
+            Self::Normalize => unit(vectors),
+        }
+    }
+}
+
+/// Each row divided by its length.
+///
+/// # Shapes
+/// `[texts, width]` → the same
+pub(super) fn unit(vectors: Tensor<2>) -> Tensor<2> {
+    let squares = (vectors.clone() * vectors.clone()).sum_dim(1);
+    vectors * squares.clamp_min(1e-24).sqrt().recip()
 }
 
 /// `sentence_bert_config.json`.

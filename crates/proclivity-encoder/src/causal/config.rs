@@ -1,8 +1,11 @@
 //! What a causal model looks like and how it is trained, with ranges that are checked.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 use crate::EncoderError;
+use crate::training::{OptimizerConfig, Schedule, real, whole};
 
 /// The shape of a causal model.
 ///
@@ -55,7 +58,11 @@ impl CausalConfig {
         whole("feed_forward", self.feed_forward, 8, 16_384, "8 to 16384")?;
         whole("context", self.context, 8, 4096, "8 to 4096")?;
         if !self.width.is_multiple_of(2 * self.heads) {
-            return Err(invalid("width", self.width as f64, "a multiple of twice the heads"));
+            return Err(EncoderError::InvalidConfig {
+                field: "width",
+                value: self.width as f64,
+                expected: "a multiple of twice the heads",
+            });
         }
         real("dropout", self.dropout, 0.0..=0.9, "0 to 0.9")?;
         real("smoothing", self.smoothing, f64::MIN_POSITIVE..=1.0, "over 0, to 1")
@@ -76,6 +83,7 @@ impl CausalConfig {
 /// | `gradient_norm` | 1 | the gradient of all weights together is clipped to this norm | over 0 |
 /// | `patience` | 2 | stop after this many epochs without a better validation loss | from 1 |
 /// | `seed` | 0 | of weights, order and dropout | any |
+/// | `directory` | none | keeps `checkpoint.safetensors` and `log.csv`; training that was killed goes on from there | |
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[expect(missing_docs, reason = "the table documents the fields")]
@@ -90,6 +98,7 @@ pub struct TrainConfig {
     pub gradient_norm: f64,
     pub patience: usize,
     pub seed: u64,
+    pub directory: Option<PathBuf>,
 }
 
 impl Default for TrainConfig {
@@ -105,6 +114,7 @@ impl Default for TrainConfig {
             gradient_norm: 1.0,
             patience: 2,
             seed: 0,
+            directory: None,
         }
     }
 }
@@ -124,43 +134,19 @@ impl TrainConfig {
         real("gradient_norm", self.gradient_norm, positive..=f64::MAX, "over 0")
     }
 
-    /// The learning rate of a step, counted from 0, of so many.
-    pub(crate) fn learning_rate(&self, step: usize, steps: usize) -> f64 {
-        let warm_up = self.warm_up * steps as f64;
-        let done = step as f64 + 1.0;
-        let share = if done < warm_up {
-            done / warm_up
-        } else {
-            let fall = (done - warm_up) / (steps as f64 - warm_up).max(1.0);
-            0.02 + 0.98 * 0.5 * (1.0 + (std::f64::consts::PI * fall).cos())
-        };
-        self.peak_learning_rate * share
+    /// The same for any training.
+    pub(crate) fn optimizer(&self) -> OptimizerConfig {
+        OptimizerConfig {
+            learning_rate: self.peak_learning_rate,
+            schedule: Schedule::Cosine,
+            warm_up: self.warm_up,
+            final_share: 0.02,
+            weight_decay: self.weight_decay,
+            beta_2: 0.99,
+            gradient_norm: self.gradient_norm,
+            patience: self.patience,
+            seed: self.seed,
+            ..OptimizerConfig::default()
+        }
     }
-}
-
-fn whole(
-    field: &'static str,
-    value: usize,
-    least: usize,
-    most: usize,
-    expected: &'static str,
-) -> Result<(), EncoderError> {
-    if (least..=most).contains(&value) {
-        Ok(())
-    } else {
-        Err(invalid(field, value as f64, expected))
-    }
-}
-
-fn real(
-    field: &'static str,
-    value: f64,
-    range: std::ops::RangeInclusive<f64>,
-    expected: &'static str,
-) -> Result<(), EncoderError> {
-    if range.contains(&value) { Ok(()) } else { Err(invalid(field, value, expected)) }
-}
-
-fn invalid(field: &'static str, value: f64, expected: &'static str) -> EncoderError {
-    EncoderError::InvalidConfig { field, value, expected }
 }

@@ -3,7 +3,6 @@
 use burn::module::Param;
 use burn::prelude::*;
 use burn::tensor::activation::{relu, softmax};
-use rand::Rng;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
@@ -12,6 +11,7 @@ use super::CausalConfig;
 use super::batch::Batch;
 use super::corpus::Targets;
 use super::softmax;
+use crate::training::Dropout;
 
 /// Token embeddings, which are the softmax's weights too, its bias, and the blocks between.
 ///
@@ -38,32 +38,6 @@ pub(crate) struct Block {
     pub(crate) up: Param<Tensor<2>>,
     /// `[feed_forward, width]`
     pub(crate) down: Param<Tensor<2>>,
-}
-
-/// Inverted dropout with masks from a generator of its own.
-pub(crate) struct Dropout {
-    rate: f64,
-    rng: ChaCha8Rng,
-}
-
-impl Dropout {
-    pub(crate) fn new(rate: f64, seed: u64) -> Option<Self> {
-        (rate > 0.0).then(|| Self { rate, rng: ChaCha8Rng::seed_from_u64(seed) })
-    }
-
-    fn apply(&mut self, x: Tensor<2>) -> Tensor<2> {
-        let [rows, width] = x.dims();
-        let mut random = vec![0_u8; rows * width];
-        self.rng.fill_bytes(&mut random);
-        let threshold = (self.rate * 256.0).round().clamp(1.0, 255.0);
-        let kept = (1.0 / (1.0 - threshold / 256.0)) as f32;
-        let mask: Vec<f32> = random
-            .iter()
-            .map(|&byte| if f64::from(byte) < threshold { 0.0 } else { kept })
-            .collect();
-        let device = x.device().inner();
-        x * Tensor::from_data(TensorData::new(mask, [rows, width]), &device)
-    }
 }
 
 impl Network {
@@ -125,22 +99,17 @@ impl Network {
         normalize(x)
     }
 
-    /// A tensor whose gradients are those of `scale` · Σ −log P(target), and that sum, unscaled.
+    /// A tensor whose gradients are those of Σ −log P(target), and that sum.
     ///
     /// The softmax and its gradient are computed here and outside of autodiff; the tensor is the
     /// linear function with these gradients.
-    pub(crate) fn loss(
-        &self,
-        hidden: Tensor<2>,
-        targets: &Targets,
-        scale: f64,
-    ) -> (Tensor<1>, f64) {
+    pub(crate) fn loss(&self, hidden: Tensor<2>, targets: &Targets) -> (Tensor<1>, f64) {
         let hidden = choose(hidden, targets);
         let (h, table) = (hidden.clone().inner(), self.tokens.val().inner());
         let bias = host(self.bias.val().inner());
         let mut logits = h.clone().matmul(table.clone().transpose()).into_data();
         let (loss, bias_gradient) = match logits.as_mut_slice::<f32>() {
-            Ok(logits) => softmax::loss_gradient(logits, &bias, &targets.tokens, scale as f32),
+            Ok(logits) => softmax::loss_gradient(logits, &bias, &targets.tokens, 1.0),
             Err(_) => (f64::NAN, vec![0.0; bias.len()]),
         };
         let device = h.device();

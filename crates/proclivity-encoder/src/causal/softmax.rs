@@ -1,11 +1,12 @@
 //! The softmax over the vocabulary with its gradient, one pass on the host and all cores: the
 //! backends' own exponential is scalar, and autodiff would keep five arrays of this size.
 
+use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use crate::vectorized::exp;
 
-const LANES: usize = 8;
+const LANES: usize = 16;
 /// Rows of one task: fixed, so that sums don't depend on the number of threads.
 const ROWS: usize = 32;
 
@@ -22,24 +23,7 @@ pub(crate) fn loss_gradient(
     let parts: Vec<(f64, Vec<f32>)> = logits
         .par_chunks_mut(vocab * ROWS)
         .zip(targets.par_chunks(ROWS))
-        .map(|(rows, targets)| {
-            let mut bias_gradient = vec![0.0; vocab];
-            let mut loss = 0.0;
-            for (row, &target) in rows.chunks_exact_mut(vocab).zip(targets) {
-                let most = add_bias(row, bias);
-                let of_target = row[target as usize];
-                let sum = exponentiate(row, most);
-                loss += f64::from(sum.ln() + most - of_target);
-                let factor = scale / sum;
-                for (value, total) in row.iter_mut().zip(&mut bias_gradient) {
-                    *value *= factor;
-                    *total += *value;
-                }
-                row[target as usize] -= scale;
-                bias_gradient[target as usize] -= scale;
-            }
-            (loss, bias_gradient)
-        })
+        .map(|(rows, targets)| Arch::new().dispatch(LossGradient { rows, bias, targets, scale }))
         .collect();
     let mut bias_gradient = vec![0.0; vocab];
     let mut loss = 0.0;
@@ -50,6 +34,38 @@ pub(crate) fn loss_gradient(
         }
     }
     (loss, bias_gradient)
+}
+
+struct LossGradient<'a> {
+    rows: &'a mut [f32],
+    bias: &'a [f32],
+    targets: &'a [u32],
+    scale: f32,
+}
+
+impl WithSimd for LossGradient<'_> {
+    type Output = (f64, Vec<f32>);
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) -> (f64, Vec<f32>) {
+        let Self { rows, bias, targets, scale } = self;
+        let mut bias_gradient = vec![0.0; bias.len()];
+        let mut loss = 0.0;
+        for (row, &target) in rows.chunks_exact_mut(bias.len()).zip(targets) {
+            let most = add_bias(row, bias);
+            let of_target = row[target as usize];
+            let sum = exponentiate(row, most);
+            loss += f64::from(sum.ln() + most - of_target);
+            let factor = scale / sum;
+            for (value, total) in row.iter_mut().zip(&mut bias_gradient) {
+                *value *= factor;
+                *total += *value;
+            }
+            row[target as usize] -= scale;
+            bias_gradient[target as usize] -= scale;
+        }
+        (loss, bias_gradient)
+    }
 }
 
 /// log softmax(logits + bias)\[target\] of each row; the logits are overwritten.
@@ -67,6 +83,7 @@ pub(crate) fn log_probs(logits: &mut [f32], bias: &[f32], targets: &[u32]) -> Ve
 }
 
 /// Adds the bias and returns the largest sum.
+#[inline(always)]
 fn add_bias(row: &mut [f32], bias: &[f32]) -> f32 {
     let mut most = [f32::NEG_INFINITY; LANES];
     let (rows, row_rest) = row.as_chunks_mut::<LANES>();
@@ -85,6 +102,7 @@ fn add_bias(row: &mut [f32], bias: &[f32]) -> f32 {
 }
 
 /// Replaces each value by exp(value − most) and returns their sum.
+#[inline(always)]
 fn exponentiate(row: &mut [f32], most: f32) -> f32 {
     let mut sums = [0.0_f32; LANES];
     let (rows, rest) = row.as_chunks_mut::<LANES>();

@@ -5,14 +5,12 @@ use std::path::Path;
 
 use burn::module::Param;
 use burn::prelude::*;
-use safetensors::Dtype;
-use safetensors::tensor::TensorView;
 
 use super::network::{Block, Network, host};
 use super::tokens::TextTokenizer;
 use super::{CausalConfig, CausalModel};
 use crate::checkpoint::{parse_json, parse_tokenizer, read};
-use crate::weights::WeightFiles;
+use crate::weights::{WeightFiles, safetensors};
 use crate::{ComputeDevice, EncoderError};
 
 const CONFIG: &str = "config.json";
@@ -103,9 +101,9 @@ impl CausalModel {
 
     /// The weights, token frequencies and means as a safetensors file.
     fn weights(&self, path: &Path) -> Result<Vec<u8>, EncoderError> {
-        let mut tensors: Vec<(String, Vec<usize>, Vec<f32>)> = Vec::new();
+        let mut tensors: Vec<(String, TensorData)> = Vec::new();
         let mut matrix = |name: String, param: &Param<Tensor<2>>| {
-            tensors.push((name, param.val().dims().to_vec(), host(param.val())));
+            tensors.push((name, param.val().into_data()));
         };
         matrix("tokens".to_owned(), &self.network.tokens);
         for (place, block) in self.network.blocks.iter().enumerate() {
@@ -120,25 +118,10 @@ impl CausalModel {
             ("unigram", self.unigram.iter().map(|&share| share as f32).collect()),
             ("means", self.means.clone()),
         ] {
-            tensors.push((name.to_owned(), vec![values.len()], values));
+            let shape = [values.len()];
+            tensors.push((name.to_owned(), TensorData::new(values, shape)));
         }
-        let safetensors = |source| EncoderError::Safetensors { path: path.to_owned(), source };
-        let bytes: Vec<(String, Vec<usize>, Vec<u8>)> = tensors
-            .into_iter()
-            .map(|(name, shape, values)| {
-                let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-                (name, shape, bytes)
-            })
-            .collect();
-        let views = bytes
-            .iter()
-            .map(|(name, shape, bytes)| {
-                let view = TensorView::new(Dtype::F32, shape.clone(), bytes)?;
-                Ok((name.as_str(), view))
-            })
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(safetensors)?;
-        safetensors::serialize(views, None).map_err(safetensors)
+        safetensors(tensors, None, path)
     }
 
     /// A hash of settings, tokenizer, weights and means.

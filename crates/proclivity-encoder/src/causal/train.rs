@@ -1,63 +1,21 @@
-//! Training: tokenizer, then AdamW on packed windows, with the best epoch's weights kept.
+//! Training: tokenizer, then packed windows of tokens, with the best epoch's weights kept.
 
 use std::time::Instant;
 
-use burn::module::{Module, ModuleVisitor, Param};
-use burn::optim::{AdamWConfig, GradientsParams};
-use burn::prelude::*;
+use burn::module::Module;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::corpus::{Corpus, Window, unigram};
-use super::network::{Dropout, Network, host};
+use super::network::Network;
 use super::tokens::TextTokenizer;
 use super::{CausalConfig, CausalModel, TrainConfig};
+use crate::training::{
+    self, BatchGradients, Dropout, EpochReport, Run, Task, TrainProgress, Validation,
+};
 use crate::{ComputeDevice, EncoderError};
-
-/// What training tells while it runs.
-#[derive(Debug, Clone, Copy, PartialEq)]
-#[non_exhaustive]
-pub enum TrainProgress<'a> {
-    /// The tokenizer is trained and the texts are tokenized; so many steps follow at most.
-    Tokenized {
-        /// Tokens in its vocabulary.
-        vocab_size: usize,
-        /// Tokens of all training texts.
-        tokens: usize,
-        /// Optimiser steps of all epochs.
-        steps: usize,
-    },
-    /// An optimiser step is done.
-    Step {
-        /// Which, from 1.
-        step: usize,
-        /// Of how many at most.
-        steps: usize,
-        /// Training loss of its batch, in nats per token.
-        loss: f64,
-    },
-    /// An epoch is done.
-    Epoch(&'a EpochReport),
-}
-
-/// What one epoch did.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct EpochReport {
-    /// Which, from 1.
-    pub epoch: usize,
-    /// Mean loss of its batches, each before its own step, in nats per token.
-    pub train_loss: f64,
-    /// Loss on the validation texts after it, in nats per token.
-    pub validation_loss: f64,
-    /// Tokens that it predicted.
-    pub tokens: usize,
-    /// Learning rate of its last step.
-    pub learning_rate: f64,
-    /// Wall time, with validation.
-    pub seconds: f64,
-}
 
 /// What training did.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -137,90 +95,115 @@ pub(super) fn train(
         tokenize_seconds: begun.elapsed().as_secs_f64(),
         seconds: 0.0,
     };
-    let network = fit(network, &corpus, &held_out, config, training, &mut report, progress)?;
+    let fingerprint = match training.directory {
+        None => String::new(),
+        Some(_) => fingerprint([texts, validation], config, training)?,
+    };
+    let (corpora, settings) = ((&corpus, &held_out), (config, training));
+    let network = fit(network, corpora, settings, fingerprint, &mut report, progress)?;
     let model = CausalModel::new(config.clone(), tokenizer, network, unigram, texts)?;
     report.seconds = begun.elapsed().as_secs_f64();
     Ok((model, report))
 }
 
 fn fit(
-    mut network: Network,
-    corpus: &Corpus,
-    held_out: &Corpus,
-    config: &CausalConfig,
-    training: &TrainConfig,
+    network: Network,
+    (corpus, held_out): (&Corpus, &Corpus),
+    (config, training): (&CausalConfig, &TrainConfig),
+    fingerprint: String,
     report: &mut TrainReport,
     progress: &mut dyn FnMut(TrainProgress<'_>),
 ) -> Result<Network, EncoderError> {
     let mut order = ChaCha8Rng::seed_from_u64(training.seed);
     order.set_stream(1);
-    let epochs = corpus.epochs(training.epochs, training.tokens_per_epoch, &mut order);
     let rows = training.tokens_per_batch.div_ceil(config.context).max(1);
-    let steps = epochs.iter().map(|windows| windows.len().div_ceil(rows)).sum();
+    let task = CausalTask {
+        corpus,
+        epochs: corpus.epochs(training.epochs, training.tokens_per_epoch, &mut order),
+        held_out,
+        validation_windows: held_out.windows(),
+        rows,
+        dropout: config.dropout,
+    };
     progress(TrainProgress::Tokenized {
         vocab_size: report.vocab_size,
         tokens: report.train_tokens,
-        steps,
+        steps: task.epochs.iter().map(|windows| windows.len().div_ceil(rows)).sum(),
     });
-    let mut optimizer = AdamWConfig::new()
-        .with_beta_2(0.99)
-        .with_epsilon(1e-8)
-        .with_weight_decay(training.weight_decay as f32)
-        .init();
-    let validation_windows = held_out.windows();
-    let mut best = network.clone();
-    let mut step = 0;
-    for (epoch, windows) in (1..).zip(&epochs) {
-        let begun = Instant::now();
-        let (mut loss_sum, mut tokens, mut learning_rate) = (0.0, 0, 0.0);
-        for windows in windows.chunks(rows) {
-            learning_rate = training.learning_rate(step, steps);
-            let seed = training.seed.wrapping_add(step as u64);
-            let gradients = gradients(&network, corpus, windows, config.dropout, seed);
-            if !gradients.loss_sum.is_finite() {
-                return Err(EncoderError::Diverged { step: step + 1 });
-            }
-            let clipped = gradients.clip(&network, training.gradient_norm);
-            network = optimizer.step(learning_rate, network.train(), clipped).valid();
-            step += 1;
-            loss_sum += gradients.loss_sum;
-            tokens += gradients.tokens;
-            progress(TrainProgress::Step {
-                step,
-                steps,
-                loss: gradients.loss_sum / gradients.tokens as f64,
-            });
-        }
-        let validation_loss = validation_loss(&network, held_out, &validation_windows, rows);
-        let done = EpochReport {
-            epoch,
-            train_loss: loss_sum / tokens as f64,
-            validation_loss,
-            tokens,
-            learning_rate,
-            seconds: begun.elapsed().as_secs_f64(),
-        };
-        progress(TrainProgress::Epoch(&done));
-        report.epochs.push(done);
-        if validation_loss < report.validation_loss {
-            report.validation_loss = validation_loss;
-            report.best_epoch = epoch;
-            best = network.clone();
-        } else if epoch - report.best_epoch >= training.patience {
-            break;
-        }
+    let optimizer = training.optimizer();
+    let run = Run { optimizer: &optimizer, directory: training.directory.as_deref(), fingerprint };
+    let (best, epochs) = training::fit(network, &task, &run, progress)?;
+    if let Some(best) = training::best_epoch(&epochs) {
+        report.best_epoch = best.epoch;
+        report.validation_loss = best.validation_loss;
     }
-    if report.best_epoch == 0 {
-        return Err(EncoderError::Diverged { step });
-    }
+    report.epochs = epochs;
     Ok(best)
 }
 
-/// The gradients of one batch's mean loss.
-pub(super) struct BatchGradients {
-    shards: Vec<GradientsParams>,
-    pub(super) loss_sum: f64,
-    pub(super) tokens: usize,
+/// A hash of all that training depends on.
+fn fingerprint(
+    texts: [&[String]; 2],
+    config: &CausalConfig,
+    training: &TrainConfig,
+) -> Result<String, EncoderError> {
+    let training = TrainConfig { directory: None, ..training.clone() };
+    let json = serde_json::to_vec(&(config, training))
+        .map_err(|source| EncoderError::Json { path: "training settings".into(), source })?;
+    let mut hash = blake3::Hasher::new_derive_key("proclivity causal training 1");
+    hash.update(&(json.len() as u64).to_le_bytes()).update(&json);
+    for texts in texts {
+        hash.update(&(texts.len() as u64).to_le_bytes());
+        for text in texts {
+            hash.update(&(text.len() as u64).to_le_bytes()).update(text.as_bytes());
+        }
+    }
+    Ok(hash.finalize().to_hex().to_string())
+}
+
+/// To predict the next token of every token.
+struct CausalTask<'a> {
+    corpus: &'a Corpus,
+    epochs: Vec<Vec<Window>>,
+    held_out: &'a Corpus,
+    validation_windows: Vec<Window>,
+    /// Windows of a batch.
+    rows: usize,
+    dropout: f64,
+}
+
+impl Task<Network> for CausalTask<'_> {
+    type Batch = Vec<Window>;
+
+    fn epochs(&self) -> usize {
+        self.epochs.len()
+    }
+
+    fn batches(&self, epoch: usize) -> Vec<Vec<Window>> {
+        self.epochs[epoch].chunks(self.rows).map(<[Window]>::to_vec).collect()
+    }
+
+    fn gradients(
+        &self,
+        network: &Network,
+        windows: &Vec<Window>,
+        seed: u64,
+    ) -> Result<BatchGradients, EncoderError> {
+        gradients(network, self.corpus, windows, self.dropout, seed)
+    }
+
+    fn validate(&self, network: &Network) -> Result<Validation, EncoderError> {
+        let networks = self.validation_windows.chunks(self.rows);
+        let networks: Vec<_> = networks.map(|windows| (network.clone(), windows)).collect();
+        let parts: Vec<Vec<f64>> = networks
+            .into_par_iter()
+            .map(|(network, windows)| {
+                let (batch, targets) = self.held_out.batch(windows);
+                network.log_probs(network.forward(&batch, None), &targets)
+            })
+            .collect();
+        Ok(Validation::of_loss(-mean(parts.into_iter().flatten())))
+    }
 }
 
 pub(super) fn gradients(
@@ -229,80 +212,15 @@ pub(super) fn gradients(
     windows: &[Window],
     dropout: f64,
     seed: u64,
-) -> BatchGradients {
-    let batches: Vec<_> = windows
-        .chunks(windows.len().div_ceil(SHARDS))
-        .map(|windows| corpus.batch(windows))
-        .collect();
-    let tokens = batches.iter().map(|(_, targets)| targets.len()).sum();
-    // Each shard has parameter nodes of its own, so that their graphs don't share a lock.
-    let networks: Vec<Network> = batches.iter().map(|_| network.clone().train()).collect();
-    let (shards, losses): (Vec<_>, Vec<f64>) = batches
-        .into_par_iter()
-        .zip(networks)
-        .enumerate()
-        .map(|(shard, ((batch, targets), network))| {
-            let seed = seed.wrapping_mul(SHARDS as u64).wrapping_add(shard as u64);
-            let hidden = network.forward(&batch, Dropout::new(dropout, seed));
-            let (linear, loss) = network.loss(hidden, &targets, 1.0 / tokens as f64);
-            (GradientsParams::from_grads(linear.backward(), &network), loss)
-        })
-        .unzip();
-    BatchGradients { shards, loss_sum: losses.iter().sum(), tokens }
-}
-
-impl BatchGradients {
-    /// The sum over shards, with the norm of all of it at most `norm`.
-    pub(super) fn clip(&self, network: &Network, norm: f64) -> GradientsParams {
-        struct Add<'a> {
-            shards: &'a [GradientsParams],
-            sum: GradientsParams,
-            squares: f64,
-        }
-        impl ModuleVisitor for Add<'_> {
-            fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-                let parts = self.shards.iter().filter_map(|shard| shard.get::<D>(param.id));
-                if let Some(sum) = parts.reduce(|sum, part| sum + part) {
-                    let square = host((sum.clone() * sum.clone()).sum());
-                    self.squares += square.iter().map(|&value| f64::from(value)).sum::<f64>();
-                    self.sum.register(param.id, sum);
-                }
-            }
-        }
-        struct Scale {
-            gradients: GradientsParams,
-            factor: f64,
-        }
-        impl ModuleVisitor for Scale {
-            fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-                if let Some(gradient) = self.gradients.remove::<D>(param.id) {
-                    self.gradients.register(param.id, gradient.mul_scalar(self.factor));
-                }
-            }
-        }
-        let mut add = Add { shards: &self.shards, sum: GradientsParams::new(), squares: 0.0 };
-        network.visit(&mut add);
-        let total = add.squares.sqrt();
-        if total <= norm {
-            return add.sum;
-        }
-        let mut scale = Scale { gradients: add.sum, factor: norm / total };
-        network.visit(&mut scale);
-        scale.gradients
-    }
-}
-
-fn validation_loss(network: &Network, corpus: &Corpus, windows: &[Window], rows: usize) -> f64 {
-    let networks = windows.chunks(rows).map(|windows| (network.clone(), windows));
-    let parts: Vec<Vec<f64>> = networks
-        .collect::<Vec<_>>()
-        .into_par_iter()
-        .map(|(network, windows)| {
-            let (batch, targets) = corpus.batch(windows);
-            network.log_probs(network.forward(&batch, None), &targets)
-        })
-        .collect();
-    -mean(parts.into_iter().flatten())
+) -> Result<BatchGradients, EncoderError> {
+    let shards = windows.chunks(windows.len().div_ceil(SHARDS)).collect();
+    training::in_shards(network, shards, |network, shard, windows: &[Window]| {
+        let (batch, targets) = corpus.batch(windows);
+        let seed = seed.wrapping_mul(SHARDS as u64).wrapping_add(shard as u64);
+        let hidden = network.forward(&batch, Dropout::new(dropout, seed));
+        let (linear, loss) = network.loss(hidden, &targets);
+        Ok((linear, loss, targets.len()))
+    })
 }
 
 fn mean(values: impl Iterator<Item = f64>) -> f64 {

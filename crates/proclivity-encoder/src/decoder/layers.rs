@@ -1,8 +1,8 @@
-//! The layers of a block: products, norms and the gate.
+//! The layers of a block: projections, norms and the gate.
 
 use burn::tensor::{Tensor, TensorData, activation};
-use rayon::prelude::*;
 
+use crate::product::product;
 use crate::vectorized::gated;
 
 /// A linear layer in PyTorch's layout.
@@ -22,26 +22,6 @@ impl Projection {
             None => y,
         }
     }
-}
-
-/// x · weightᵀ.
-///
-/// For few rows, reading the weights takes all the time, and the host's product reads them on one
-/// thread: parts of the weights go to several.
-pub(super) fn product(x: Tensor<2>, weight: &Tensor<2>, on_host: bool) -> Tensor<2> {
-    const FEW_ROWS: usize = 8;
-    const OUTPUTS: usize = 256;
-    let (rows, outputs) = (x.dims()[0], weight.dims()[0]);
-    if !on_host || rows > FEW_ROWS || outputs <= OUTPUTS {
-        return x.matmul(weight.clone().transpose());
-    }
-    let parts: Vec<(Tensor<2>, Tensor<2>)> = (0..outputs)
-        .step_by(OUTPUTS)
-        .map(|first| {
-            (x.clone(), weight.clone().narrow(0, first, OUTPUTS.min(outputs - first)).transpose())
-        })
-        .collect();
-    Tensor::cat(parts.into_par_iter().map(|(x, weight)| x.matmul(weight)).collect(), 1)
 }
 
 /// Division by the root mean square, and a weight for each column.

@@ -7,8 +7,9 @@ use rayon::prelude::*;
 
 use super::cache::{Buffers, Cache, Layer};
 use super::config::DecoderConfig;
-use super::layers::{Norm, Projection, host, product, swish_gate};
+use super::layers::{Norm, Projection, host, swish_gate};
 use super::rotary::{Rotary, Rotation, rotate};
+use crate::product::product;
 use crate::vectorized::cached_attention;
 use crate::weights::WeightFiles;
 use crate::{ComputeDevice, EncoderError};
@@ -125,7 +126,7 @@ impl Network {
             head: head.transpose()?,
             norm: norm("norm", width)?,
             blocks,
-            rotary: Rotary::new(heads.width, config.rope_theta(), config.scaling(path)?),
+            rotary: Rotary::new(heads.width, config.rope_theta(), &config.scaling(path)?),
             heads,
             device: device.clone(),
         })
@@ -139,6 +140,12 @@ impl Network {
         } else {
             Cache::on_device(layers)
         }
+    }
+
+    /// Of the keys and values of some tokens.
+    pub(super) fn cache_bytes(&self, tokens: usize) -> usize {
+        let of_token = 2 * self.blocks.len() * self.heads.keys * self.heads.width;
+        of_token.saturating_mul(size_of::<f32>()).saturating_mul(tokens)
     }
 
     /// Reads a sequence's new tokens, at least one, and returns the last one's hidden state.

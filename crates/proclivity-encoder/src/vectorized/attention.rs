@@ -66,11 +66,18 @@ pub(crate) fn attention(
     out
 }
 
+/// Queries that read a key or value together.
+const QUERIES: usize = 4;
+
 #[derive(Default)]
 struct Scratch {
+    /// `[length, head_width]`: queries, scaled; whole blocks of them.
+    queries: Vec<f32>,
     /// `[head_width, length]`: keys with tokens side by side, in whole lanes.
     keys: Vec<f32>,
-    /// `[length]`, in whole lanes.
+    /// `[length, head_width]`, in whole lanes.
+    values: Vec<f32>,
+    /// `[QUERIES, length]`, in whole lanes.
     scores: Vec<f32>,
 }
 
@@ -95,58 +102,122 @@ impl WithSimd for Head<'_> {
         let Self { head, bias, text, width, head_width, first, scratch, out } = self;
         let length = text.len() / (3 * width);
         let padded = length.next_multiple_of(LANES);
-        scratch.keys.clear();
-        scratch.keys.resize(head_width * padded, 0.0);
-        for (token, row) in text.chunks_exact(3 * width).enumerate() {
-            for (at, key) in row[width + first..][..head_width].iter().enumerate() {
-                scratch.keys[at * padded + token] = *key;
-            }
-        }
+        let value_width = head_width.next_multiple_of(LANES);
+        let Scratch { queries, keys, values, scores } = scratch;
+        resized(queries, length.next_multiple_of(QUERIES) * head_width);
+        resized(keys, head_width * padded);
+        resized(values, length * value_width);
+        resized(scores, QUERIES * padded);
         let scale = 1.0 / (head_width as f32).sqrt();
-        let rows = text.chunks_exact(3 * width).zip(out.chunks_exact_mut(width));
-        for (token, (row, out)) in rows.enumerate() {
-            scratch.scores.clear();
-            if let Some(bias) = bias {
-                scratch.scores.extend(bias.row(head, token, length));
+        for (token, row) in text.chunks_exact(3 * width).enumerate() {
+            let part = |part: usize| &row[part * width + first..][..head_width];
+            let scaled = part(0).iter().map(|query| query * scale);
+            queries[token * head_width..].iter_mut().zip(scaled).for_each(|(to, x)| *to = x);
+            for (keys, key) in keys.chunks_exact_mut(padded).zip(part(1)) {
+                keys[token] = *key;
             }
-            scratch.scores.resize(padded, 0.0);
-            for (query, keys) in
-                row[first..][..head_width].iter().zip(scratch.keys.chunks_exact(padded))
-            {
-                let query = query * scale;
-                for (scores, keys) in chunks_mut(&mut scratch.scores).zip(chunks(keys)) {
-                    for lane in 0..LANES {
-                        scores[lane] += query * keys[lane];
-                    }
+            values[token * value_width..][..head_width].copy_from_slice(part(2));
+        }
+        let blocks =
+            queries.chunks_exact(QUERIES * head_width).zip(out.chunks_mut(QUERIES * width));
+        for (block, (queries, out)) in blocks.enumerate() {
+            products(queries, keys, scores);
+            let mut totals = [1.0; QUERIES];
+            for (query, scores) in scores.chunks_exact_mut(padded).enumerate() {
+                if let Some(bias) = bias.filter(|_| block * QUERIES + query < length) {
+                    let bias = bias.row(head, block * QUERIES + query, length);
+                    scores.iter_mut().zip(bias).for_each(|(score, bias)| *score += bias);
                 }
+                scores[length..].fill(f32::NEG_INFINITY);
+                totals[query] = exponentials(scores);
             }
-            let scores = scratch.scores[..length].iter().copied();
-            let most = scores.fold(f32::NEG_INFINITY, f32::max);
-            for scores in chunks_mut(&mut scratch.scores) {
-                for score in scores {
-                    *score = exp(*score - most);
-                }
-            }
-            let total: f32 = scratch.scores[..length].iter().sum();
-            let out = &mut out[first..][..head_width];
-            for (score, row) in scratch.scores[..length].iter().zip(text.chunks_exact(3 * width)) {
-                let share = score / total;
-                for (out, value) in out.iter_mut().zip(&row[2 * width + first..][..head_width]) {
-                    *out += share * value;
+            for (chunk, first_out) in (first..first + head_width).step_by(LANES).enumerate() {
+                let sums = weighted_sums(scores, padded, values, value_width, chunk);
+                for ((sums, total), out) in sums.iter().zip(totals).zip(out.chunks_mut(width)) {
+                    let out = &mut out[first_out..first + head_width];
+                    out.iter_mut().zip(sums).for_each(|(out, sum)| *out = sum / total);
                 }
             }
         }
     }
 }
 
+fn resized(values: &mut Vec<f32>, length: usize) {
+    values.clear();
+    values.resize(length, 0.0);
+}
+
+/// # Shapes
+/// queries: `[QUERIES, head_width]`, keys: `[head_width, padded]` → scores: `[QUERIES, padded]`
 #[inline(always)]
-fn chunks(values: &[f32]) -> impl Iterator<Item = &[f32; LANES]> {
-    values.as_chunks().0.iter()
+fn products(queries: &[f32], keys: &[f32], scores: &mut [f32]) {
+    let (head_width, padded) = (queries.len() / QUERIES, scores.len() / QUERIES);
+    for at in (0..padded).step_by(LANES) {
+        let mut sums = [[0.0; LANES]; QUERIES];
+        for (dim, keys) in keys.chunks_exact(padded).enumerate() {
+            let keys = lanes(&keys[at..]);
+            for (query, sums) in sums.iter_mut().enumerate() {
+                let query = queries[query * head_width + dim];
+                for lane in 0..LANES {
+                    sums[lane] += query * keys[lane];
+                }
+            }
+        }
+        for (sums, scores) in sums.iter().zip(scores.chunks_exact_mut(padded)) {
+            scores[at..at + LANES].copy_from_slice(sums);
+        }
+    }
+}
+
+/// exp of each number less the largest one, and their sum.
+#[inline(always)]
+fn exponentials(scores: &mut [f32]) -> f32 {
+    let (chunks, _) = scores.as_chunks_mut::<LANES>();
+    let mut most = [f32::NEG_INFINITY; LANES];
+    for chunk in chunks.iter() {
+        for lane in 0..LANES {
+            most[lane] = if chunk[lane] > most[lane] { chunk[lane] } else { most[lane] };
+        }
+    }
+    let most = most.into_iter().fold(f32::NEG_INFINITY, f32::max);
+    let mut sums = [0.0; LANES];
+    for chunk in chunks {
+        for lane in 0..LANES {
+            chunk[lane] = exp(chunk[lane] - most);
+            sums[lane] += chunk[lane];
+        }
+    }
+    sums.iter().sum()
+}
+
+/// Of one chunk of the values' columns.
+///
+/// # Shapes
+/// scores: `[QUERIES, padded]`, values: `[length, value_width]`
+#[inline(always)]
+fn weighted_sums(
+    scores: &[f32],
+    padded: usize,
+    values: &[f32],
+    value_width: usize,
+    chunk: usize,
+) -> [[f32; LANES]; QUERIES] {
+    let mut sums = [[0.0; LANES]; QUERIES];
+    for (token, values) in values.chunks_exact(value_width).enumerate() {
+        let values = lanes(&values[chunk * LANES..]);
+        for (query, sums) in sums.iter_mut().enumerate() {
+            let score = scores[query * padded + token];
+            for lane in 0..LANES {
+                sums[lane] += score * values[lane];
+            }
+        }
+    }
+    sums
 }
 
 #[inline(always)]
-fn chunks_mut(values: &mut [f32]) -> impl Iterator<Item = &mut [f32; LANES]> {
-    values.as_chunks_mut().0.iter_mut()
+fn lanes(values: &[f32]) -> &[f32; LANES] {
+    &values.as_chunks().0[0]
 }
 
 #[cfg(test)]

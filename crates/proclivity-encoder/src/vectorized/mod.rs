@@ -3,22 +3,47 @@
 //! Loops are plain, over fixed numbers of lanes, so that the compiler vectorises them; `pulp` compiles
 //! them for each instruction set and picks the best one when the program runs.
 
+mod add_norm;
 mod attention;
 mod cached;
 mod gated;
 mod gelu;
+mod layer_norm;
 mod log_sum_exp;
+mod slopes;
+mod softmax_rows;
 mod tanh;
 
+pub(crate) use add_norm::{NormWeights, add_norm};
 pub(crate) use attention::{RelativeBias, attention};
 pub(crate) use cached::{Span, cached_attention};
 pub(crate) use gated::gated;
-pub(crate) use gelu::gelu;
+pub(crate) use gelu::{gelu, gelu_with_slopes};
+pub(crate) use layer_norm::{layer_norm, layer_norm_backward};
 pub(crate) use log_sum_exp::log_sum_exp;
+pub(crate) use slopes::{Gate, tangents};
+pub(crate) use softmax_rows::{causal_softmax, causal_softmax_backward};
 pub(crate) use tanh::{gelu_tanh, tanh};
 
 /// How many numbers go side by side.
 const LANES: usize = 16;
+
+/// The sum of a function of pairs of numbers.
+#[inline(always)]
+fn sum_of(left: &[f32], right: &[f32], function: impl Fn(f32, f32) -> f32) -> f32 {
+    let (lefts, left_rest) = left.as_chunks::<LANES>();
+    let (rights, right_rest) = right.as_chunks::<LANES>();
+    let mut sums = [0.0_f32; LANES];
+    for (left, right) in lefts.iter().zip(rights) {
+        for lane in 0..LANES {
+            sums[lane] += function(left[lane], right[lane]);
+        }
+    }
+    for (&left, &right) in left_rest.iter().zip(right_rest) {
+        sums[0] += function(left, right);
+    }
+    sums.into_iter().sum()
+}
 
 /// The exponential of a number that is not above 0, within 3 · 10⁻⁷ of it: 2ⁿ · exp(r) with
 /// |r| ≤ ln 2 / 2, exp(r) by its Taylor polynomial.

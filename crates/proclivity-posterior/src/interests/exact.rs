@@ -83,6 +83,29 @@ fn heaviest(states: BTreeMap<Vec<u16>, f64>, most: usize) -> BTreeMap<Vec<u16>, 
 }
 
 impl DirichletMixture {
+    /// From weights and Dirichlets over the same interests; the weights are normalised. Its evidence is
+    /// that of no event: log 1.
+    ///
+    /// # Errors
+    /// [`PosteriorError::Empty`] without components, [`PosteriorError::OutOfRange`] for a weight that is
+    /// negative or not finite or weights that are all 0, [`PosteriorError::Length`] when components have
+    /// different interests.
+    pub fn new(mut components: Vec<(f64, Dirichlet)>) -> Result<Self, PosteriorError> {
+        let Some(first) = components.first() else {
+            return Err(PosteriorError::Empty { what: "components" });
+        };
+        let interests = first.1.concentration().len();
+        for (weight, dirichlet) in &components {
+            let valid = weight.is_finite() && *weight >= 0.0;
+            in_range("weight", *weight, valid, "a finite number from 0")?;
+            same_length("interests", interests, dirichlet.concentration().len())?;
+        }
+        let total: f64 = components.iter().map(|(weight, _)| weight).sum();
+        in_range("sum of weights", total, total > 0.0 && total.is_finite(), "a positive number")?;
+        components.iter_mut().for_each(|(weight, _)| *weight /= total);
+        Ok(Self { components, log_evidence: 0.0, dropped: 0.0 })
+    }
+
     /// log P(X), in nats. Dropped states count towards the event they were dropped after and not
     /// towards later ones.
     pub fn log_evidence(&self) -> f64 {

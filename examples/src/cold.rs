@@ -1,0 +1,194 @@
+//! Items held out of training entirely, and how well text alone ranks them.
+
+use std::error::Error;
+
+use ndarray::{Array1, Array2, ArrayView1};
+use proclivity::data::{ItemSequences, LeaveOneOut};
+use proclivity::eval::metrics::{hit_rate, ndcg};
+use proclivity::eval::{Case, Evaluation, FullRanking, FullRankingConfig};
+use proclivity::posterior::Predictive;
+use proclivity::rank::TieBreak;
+use serde_json::{Map, Value, json};
+
+/// A share of the items, chosen by a seeded hash of their ids.
+pub struct ColdItems(Vec<bool>);
+
+impl ColdItems {
+    /// From the ids of the catalog in its order.
+    pub fn new<'a>(ids: impl Iterator<Item = &'a str>, share: f64, seed: u64) -> Self {
+        let uniform = |id: &str| {
+            // FNV-1a, and the finalizer of SplitMix64, without which similar ids stay similar.
+            let start = 0xcbf2_9ce4_8422_2325 ^ seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            let hash = id
+                .bytes()
+                .fold(start, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+            let hash = (hash ^ (hash >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            let hash = (hash ^ (hash >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            ((hash ^ (hash >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
+        };
+        Self(ids.map(|id| uniform(id) < share).collect())
+    }
+
+    /// Whether an item is held out.
+    pub fn contains(&self, item: u32) -> bool {
+        self.0[item as usize]
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.0.iter().filter(|cold| **cold).count()
+    }
+
+    /// The users whose validation item is held out.
+    pub fn validation<'a>(&self, all: &'a ItemSequences) -> Vec<Case<'a>> {
+        self.cases(all, LeaveOneOut::validation)
+    }
+
+    /// The users whose test item is held out.
+    pub fn test<'a>(&self, all: &'a ItemSequences) -> Vec<Case<'a>> {
+        self.cases(all, LeaveOneOut::test)
+    }
+
+    fn cases<'a>(
+        &self,
+        all: &'a ItemSequences,
+        of_user: impl Fn(&LeaveOneOut<'a>, proclivity::schema::UserIndex) -> Option<(&'a [u32], u32)>,
+    ) -> Vec<Case<'a>> {
+        let held_out = all.leave_one_out();
+        all.users()
+            .filter_map(|user| {
+                let (history, target) = of_user(&held_out, user)?;
+                self.contains(target).then_some(Case { user: user.0, history, target })
+            })
+            .collect()
+    }
+}
+
+/// Items by the cosine between their texts' embeddings and the decayed mean of the history's.
+pub struct TextOnly {
+    /// `[items, width]`, each of unit length.
+    pub embeddings: Array2<f32>,
+    /// Weight of an item in a history to that of the next one.
+    pub decay: f64,
+}
+
+impl Predictive for TextOnly {
+    fn item_count(&self) -> usize {
+        self.embeddings.nrows()
+    }
+
+    /// What a cosine is worth doesn't matter to the ranking: it is divided by .05.
+    fn log_probs(&self, history: &[u32], out: &mut [f64]) {
+        let mut mean = Array1::<f32>::zeros(self.embeddings.ncols());
+        let mut weight = 1.0;
+        for &item in history.iter().rev() {
+            mean.scaled_add(weight as f32, &self.embeddings.row(item as usize));
+            weight *= self.decay;
+        }
+        let norm = mean.dot(&mean).sqrt().max(f32::MIN_POSITIVE);
+        let scores: Array1<f32> = self.embeddings.dot(&mean);
+        let scores = scores.mapv(|score| f64::from(score / norm) / 0.05);
+        let most = scores.fold(f64::NEG_INFINITY, |most, &score| most.max(score));
+        let total = most + scores.mapv(|score| (score - most).exp()).sum().ln();
+        out.iter_mut().zip(&scores).for_each(|(out, score)| *out = score - total);
+    }
+}
+
+/// What text alone does for some cases.
+pub fn rank_by_text(
+    text: &TextOnly,
+    ties: &TieBreak,
+    cases: &[Case<'_>],
+) -> Result<Evaluation, Box<dyn Error>> {
+    let counts = vec![1; text.item_count()];
+    let ranking: FullRanking<'_> = FullRankingConfig::default().build(&counts, ties)?;
+    Ok(ranking.evaluate(text, cases, &|_| {})?)
+}
+
+/// Text alone on the test, with the decay that is best on validation.
+pub struct ColdResult {
+    /// NDCG@10 of each user.
+    pub ndcg: Vec<f64>,
+    hr: Vec<f64>,
+    decay: f64,
+    validation_ndcg: f64,
+}
+
+impl ColdResult {
+    /// Chooses on validation and measures on the test.
+    pub fn new(
+        embeddings: Array2<f32>,
+        ties: &TieBreak,
+        validation: &[Case<'_>],
+        test: &[Case<'_>],
+    ) -> Result<Self, Box<dyn Error>> {
+        let mut text = TextOnly { embeddings, decay: 0.0 };
+        let mut best = (0.0, f64::NEG_INFINITY);
+        for decay in [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0] {
+            text.decay = decay;
+            let found = mean(&rank_by_text(&text, ties, validation)?.values(|r| ndcg(r, 10)));
+            if found > best.1 {
+                best = (decay, found);
+            }
+        }
+        text.decay = best.0;
+        let evaluation = rank_by_text(&text, ties, test)?;
+        Ok(Self {
+            ndcg: evaluation.values(|ranks| ndcg(ranks, 10)),
+            hr: evaluation.values(|ranks| hit_rate(ranks, 10)),
+            decay: best.0,
+            validation_ndcg: best.1,
+        })
+    }
+
+    /// Means with their standard errors.
+    pub fn json(&self) -> Map<String, Value> {
+        let mut out = Map::new();
+        out.insert("users".to_owned(), json!(self.ndcg.len()));
+        for (name, values) in [("hr@10", &self.hr), ("ndcg@10", &self.ndcg)] {
+            out.insert(name.to_owned(), json!(mean(values)));
+            out.insert(format!("{name}_standard_error"), json!(standard_error(values)));
+        }
+        out.insert("decay".to_owned(), json!(self.decay));
+        out.insert("validation_ndcg@10".to_owned(), json!(self.validation_ndcg));
+        out
+    }
+}
+
+/// The mean of some numbers.
+pub fn mean(values: &[f64]) -> f64 {
+    ArrayView1::from(values).mean().unwrap_or(f64::NAN)
+}
+
+/// Of the mean.
+fn standard_error(values: &[f64]) -> f64 {
+    ArrayView1::from(values).std(1.0) / (values.len() as f64).sqrt()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_of_the_items_is_cold_whatever_their_order() {
+        let ids: Vec<String> = (1..=20_000).map(|id| id.to_string()).collect();
+        let forward = ColdItems::new(ids.iter().map(String::as_str), 0.1, 0);
+        assert!((forward.count() as f64 / 20_000.0 - 0.1).abs() < 0.01);
+        let backward = ColdItems::new(ids.iter().rev().map(String::as_str), 0.1, 0);
+        assert!((0..20_000).all(|item| forward.contains(item) == backward.contains(19_999 - item)));
+        let another = ColdItems::new(ids.iter().map(String::as_str), 0.1, 1);
+        let both = (0..20_000).filter(|&item| forward.contains(item) && another.contains(item));
+        assert!((both.count() as f64 / 20_000.0 - 0.01).abs() < 0.005);
+    }
+
+    #[test]
+    fn the_nearest_text_is_the_most_probable() {
+        let embeddings = ndarray::arr2(&[[1.0, 0.0], [0.8, 0.6], [0.0, 1.0]]);
+        let text = TextOnly { embeddings, decay: 0.5 };
+        let mut out = [0.0; 3];
+        text.log_probs(&[2, 0], &mut out);
+        // (0.5, 1)ᵀ in the order of the axes reversed: the last item counts most.
+        assert!(out[1] > out[0] && out[0] > out[2], "{out:?}");
+        assert!((out.iter().map(|p| p.exp()).sum::<f64>() - 1.0).abs() < 1e-9);
+    }
+}
