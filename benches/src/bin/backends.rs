@@ -20,7 +20,7 @@ use std::time::Instant;
 use clap::Parser;
 use proclivity_benches::peak_rss_mb;
 use proclivity_encoder::{
-    BertEncoder, ComputeDevice, Decoder, GenerateConfig, LanguageModel, TextEncoder,
+    BertEncoder, ComputeDevice, Decoder, EncoderError, GenerateConfig, LanguageModel, TextEncoder,
 };
 use serde::{Deserialize, Serialize};
 
@@ -229,7 +229,7 @@ fn measure_decoder(
             let (calls, seconds, median) = repeat(arguments.seconds, || {
                 let written = decoder.generate_batch(&prompts, &config, &mut |_, _| {})?;
                 tokens = written.iter().map(|text| text.tokens.len()).sum();
-                Ok(())
+                Ok::<_, EncoderError>(())
             })?;
             print_row(&Row {
                 model: name(directory),
