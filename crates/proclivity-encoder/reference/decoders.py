@@ -1,11 +1,12 @@
 """Makes the reference values of the decoder tests with transformers.
 
     pip install torch==2.9.0 transformers==4.57.* tokenizers safetensors
-    python decoders.py [SMOLLM2_DIRECTORY]
+    python decoders.py [SMOLLM2_DIRECTORY [SMOLLM2_FLOAT32_DIRECTORY]]
 
 writes tests/fixtures/tiny-decoders/ (random checkpoints of each architecture variant with their
 log-probabilities, hidden states and greedy continuations) and, given the directory that
-scripts/models.sh makes, tests/fixtures/smollm2.json, with the versions used.
+scripts/models.sh makes, tests/fixtures/smollm2.json, with the versions used; given the directory that
+`scripts/smollm2.py FILE.gguf DIRECTORY float32` makes, tests/fixtures/smollm2_gguf.json, too.
 """
 
 import json
@@ -153,7 +154,7 @@ def tiny():
         (directory / "expected.json").write_text(json.dumps(expected, ensure_ascii=False, separators=(",", ":")))
 
 
-def smollm2(directory):
+def smollm2(directory, name):
     tokenizer_ = Tokenizer.from_file(str(directory / "tokenizer.json"))
     model = AutoModelForCausalLM.from_pretrained(directory, dtype=torch.float32).eval()
     chat = "<|im_start|>user\nRecommend a science fiction film in one sentence.<|im_end|>\n<|im_start|>assistant\n"
@@ -164,12 +165,12 @@ def smollm2(directory):
         "continuations": continuations,
         "cases": cases(model, tokenizer_, prompts, continuations, 64, 1) + cases(model, tokenizer_, [""], continuations, 0, 1),
     }
-    print("smollm2", [case.get("smallest_gap") for case in fixture["cases"]])
-    (FIXTURES / "smollm2.json").write_text(json.dumps(fixture, ensure_ascii=False, separators=(",", ":")))
+    print(name, [case.get("smallest_gap") for case in fixture["cases"]])
+    (FIXTURES / f"{name}.json").write_text(json.dumps(fixture, ensure_ascii=False, separators=(",", ":")))
 
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
     tiny()
-    if len(sys.argv) > 1:
-        smollm2(Path(sys.argv[1]))
+    for directory, name in zip(sys.argv[1:], ("smollm2", "smollm2_gguf")):
+        smollm2(Path(directory), name)

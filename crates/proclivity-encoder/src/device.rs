@@ -9,8 +9,7 @@ use rayon::prelude::*;
 use crate::EncoderError;
 
 /// The backends there are, each a feature of this crate.
-const BACKENDS: [&str; 8] =
-    ["flex", "ndarray", "tch", "wgpu", "vulkan", "metal", "cuda", "rocm"];
+const BACKENDS: [&str; 8] = ["flex", "ndarray", "tch", "wgpu", "vulkan", "metal", "cuda", "rocm"];
 
 /// Where a model lives and computes, chosen by name at run time.
 ///

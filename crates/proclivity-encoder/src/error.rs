@@ -20,6 +20,14 @@ pub enum EncoderError {
         /// The backend, which is also the feature's name.
         name: &'static str,
     },
+    /// A part of this crate that this build doesn't have.
+    #[error("{what} needs a build with `--features {feature}`")]
+    FeatureNotCompiled {
+        /// What was asked for.
+        what: &'static str,
+        /// The feature.
+        feature: &'static str,
+    },
     /// A device that this machine, or the driver of the backend, doesn't have.
     #[error("there is no device {name} here; those of its backend: {found:?}")]
     NoSuchDevice {
@@ -269,6 +277,88 @@ pub enum EncoderError {
     /// A model whose prediction is not finite.
     #[error("the model's logits are not finite")]
     NonFiniteLogits,
+    /// What is neither a directory nor can be a repository of a hub.
+    #[error("{name:?} is neither a directory nor a repository's name such as owner/model")]
+    RepositoryName {
+        /// The name as it came.
+        name: String,
+    },
+    /// A hub's address or a revision that can't be one.
+    #[error("the hub's {field} is {value:?}, expected {expected}")]
+    HubSetting {
+        /// The setting.
+        field: &'static str,
+        /// Its value.
+        value: String,
+        /// What is allowed.
+        expected: &'static str,
+    },
+    /// A hub that doesn't answer.
+    #[error(
+        "{url} can't be reached: {source}; give the directory of an earlier download, or a hub's address that can be reached"
+    )]
+    HubUnreachable {
+        /// What was asked for.
+        url: String,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A hub that wants another token: 401 or 403.
+    #[error(
+        "{url} answered {status}: set the token of an account that may read it; a name that doesn't exist gives the same answer"
+    )]
+    HubDenied {
+        /// What was asked for.
+        url: String,
+        /// The answer.
+        status: u16,
+    },
+    /// A repository, revision or file that a hub doesn't have.
+    #[error("{url} doesn't exist: check name and revision, and that the repository has this file")]
+    HubMissing {
+        /// What was asked for.
+        url: String,
+    },
+    /// A download that broke off, or an answer that isn't a hub's.
+    #[error("{url} can't be downloaded: {source}")]
+    HubDownload {
+        /// What was asked for.
+        url: String,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A file that is no valid GGUF file.
+    #[error("{path} is no valid GGUF file: {source}")]
+    Gguf {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A field that a GGUF file needs and doesn't have, or has with another type.
+    #[error("{path}: the metadata have no {field} that is {expected}")]
+    GgufField {
+        /// The file.
+        path: PathBuf,
+        /// The field.
+        field: String,
+        /// Its type.
+        expected: &'static str,
+    },
+    /// A constraint that is no valid JSON schema, regular expression or grammar.
+    #[error("the constraint can't be used: {source}")]
+    Constraint {
+        /// What `llguidance` found.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A constraint that no token of the vocabulary can meet.
+    #[error(
+        "after {tokens} tokens, no token of the vocabulary leads on as the constraint wants it"
+    )]
+    ConstraintDeadEnd {
+        /// Tokens written by then.
+        tokens: usize,
+    },
     /// A token that can't be turned into text.
     #[error("token {token} can't be turned into text: {source}")]
     Detokenize {

@@ -9,6 +9,10 @@ mod decoder;
 mod device;
 mod error;
 mod finetune;
+#[cfg(feature = "gguf")]
+mod gguf;
+#[cfg(feature = "hub")]
+mod hub;
 mod model;
 mod next_item;
 mod parameters;
@@ -21,13 +25,15 @@ pub use amortized::{DirichletNetwork, DirichletNetworkConfig, ShareSimulator, Si
 pub use bert::BertEncoder;
 pub use cache::embed_cached;
 pub use causal::{CausalConfig, CausalModel, Segment, TrainConfig, TrainReport};
-pub use decoder::{Decoder, Finish, GenerateConfig, Generated, TokenScore};
+pub use decoder::{Constraint, Decoder, Finish, GenerateConfig, Generated, TokenScore};
 pub use device::ComputeDevice;
 pub use error::EncoderError;
 pub use finetune::{
     ContinuedConfig, ContrastiveConfig, ContrastiveData, Judge, LoraConfig, MaskedConfig,
     TunableDecoder, TunableEncoder, TuneReport,
 };
+#[cfg(feature = "hub")]
+pub use hub::HubConfig;
 pub use model::{LanguageModel, TextEncoder};
 pub use next_item::{
     Combine, NextItemConfig, NextItemData, NextItemLoss, NextItemModel, NextItemRanking,

@@ -1,5 +1,5 @@
-//! Weights of a directory, in one safetensors file or in the several that an index names, read a
-//! tensor at a time.
+//! Weights of a checkpoint, in one file or in the several that an index names, read a tensor at a
+//! time.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -19,13 +19,33 @@ use crate::finetune::State;
 /// The tensors of all files as if they were one; what was taken is remembered, so that nothing in
 /// the files goes unnoticed.
 pub(crate) struct WeightFiles {
-    files: Vec<WeightFile>,
+    files: Vec<Box<dyn WeightFile>>,
     /// Other values than the files have.
     replaced: State,
     taken: RefCell<BTreeSet<String>>,
 }
 
-struct WeightFile {
+/// A file of named tensors.
+pub(crate) trait WeightFile {
+    fn path(&self) -> &Path;
+
+    /// The names of all its tensors, as the model calls them.
+    fn names(&self) -> Vec<String>;
+
+    /// Refuses a tensor that is missing or has another shape.
+    fn check(&self, name: &str, shape: &[usize]) -> Result<(), EncoderError>;
+
+    /// A tensor as finite f32 of the expected shape.
+    fn read(&self, name: &str, shape: &[usize]) -> Result<TensorData, EncoderError>;
+
+    fn contains(&self, name: &str) -> bool;
+
+    fn as_safetensors(&self) -> Option<&Safetensors> {
+        None
+    }
+}
+
+pub(crate) struct Safetensors {
     path: PathBuf,
     header: Metadata,
     /// Where the tensors begin.
@@ -46,24 +66,17 @@ impl WeightFiles {
         let paths = if single.exists() || !index_path.exists() {
             vec![single]
         } else {
-            let index: Index = parse_json(&index_path, &read(&index_path)?)?;
-            let names: BTreeSet<String> = index.weight_map.into_values().collect();
-            let beside = |name: &String| {
-                let mut parts = Path::new(name).components();
-                matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None))
-            };
-            if names.is_empty() || !names.iter().all(beside) {
-                return Err(EncoderError::Unsupported {
-                    path: index_path,
-                    field: "weight_map",
-                    value: format!("{names:?}"),
-                    expected: "names of files beside it",
-                });
-            }
-            names.into_iter().map(|name| directory.join(name)).collect()
+            shards(&index_path)?.into_iter().map(|name| directory.join(name)).collect()
         };
-        let files = paths.into_iter().map(WeightFile::open).collect::<Result<_, _>>()?;
+        let files = paths.into_iter().map(Safetensors::boxed).collect::<Result<_, _>>()?;
         Ok(Self { files, replaced: State::new(), taken: RefCell::default() })
+    }
+
+    /// Of one file in another format.
+    #[cfg(feature = "gguf")]
+    pub(crate) fn of(file: impl WeightFile + 'static) -> Self {
+        let files: Vec<Box<dyn WeightFile>> = vec![Box::new(file)];
+        Self { files, replaced: State::new(), taken: RefCell::default() }
     }
 
     /// Gives other values for some tensors.
@@ -72,12 +85,12 @@ impl WeightFiles {
         self
     }
 
-    /// Every tensor's name, type, shape and bytes, as they are stored.
+    /// Every tensor's name, type, shape and bytes, as safetensors files store them.
     pub(crate) fn stored(
         &self,
     ) -> impl Iterator<Item = Result<(String, Dtype, Vec<usize>, Vec<u8>), EncoderError>> {
-        self.files.iter().flat_map(|file| {
-            let mut names = file.header.offset_keys();
+        self.files.iter().filter_map(|file| file.as_safetensors()).flat_map(|file| {
+            let mut names = file.names();
             names.sort_unstable();
             names.into_iter().map(move |name| {
                 let info = file.info(&name)?;
@@ -90,23 +103,23 @@ impl WeightFiles {
 
     /// Opens one file.
     pub(crate) fn open_file(path: PathBuf) -> Result<Self, EncoderError> {
-        let files = vec![WeightFile::open(path)?];
+        let files = vec![Safetensors::boxed(path)?];
         Ok(Self { files, replaced: State::new(), taken: RefCell::default() })
     }
 
     /// An entry of the first file's metadata.
     pub(crate) fn metadata(&self, key: &str) -> Option<&str> {
-        self.files[0].header.metadata().as_ref()?.get(key).map(String::as_str)
+        self.files[0].as_safetensors()?.header.metadata().as_ref()?.get(key).map(String::as_str)
     }
 
     /// Hashes all files whole.
     pub(crate) fn hash(&self, hash: &mut blake3::Hasher) -> Result<(), EncoderError> {
-        for WeightFile { path, .. } in &self.files {
+        for path in self.files.iter().map(|file| file.path()) {
             let hashed = File::open(path).and_then(|file| {
                 hash.update(&file.metadata()?.len().to_le_bytes());
                 hash.update_reader(file).map(|_| ())
             });
-            hashed.map_err(|source| EncoderError::Io { path: path.clone(), source })?;
+            hashed.map_err(|source| EncoderError::Io { path: path.to_owned(), source })?;
         }
         for (name, values) in &self.replaced {
             hash.update(&(name.len() as u64).to_le_bytes());
@@ -117,13 +130,13 @@ impl WeightFiles {
     }
 
     pub(crate) fn contains(&self, name: &str) -> bool {
-        self.files.iter().any(|file| file.header.info(name).is_some())
+        self.files.iter().any(|file| file.contains(name))
     }
 
     /// Refuses a tensor that is missing or has another shape.
     pub(crate) fn check(&self, name: &str, shape: &[usize]) -> Result<(), EncoderError> {
-        let holder = self.files.iter().find(|file| file.header.info(name).is_some());
-        holder.unwrap_or(&self.files[0]).stored(name, shape).map(|_| ())
+        let holder = self.files.iter().find(|file| file.contains(name));
+        holder.unwrap_or(&self.files[0]).check(name, shape)
     }
 
     /// A tensor as finite f32 of the expected shape.
@@ -148,7 +161,7 @@ impl WeightFiles {
             self.taken.borrow_mut().insert(name.to_owned());
             return Ok(values.clone());
         }
-        let holder = self.files.iter().find(|file| file.header.info(name).is_some());
+        let holder = self.files.iter().find(|file| file.contains(name));
         // The first file, which hasn't the tensor either, makes the error.
         let data = holder.unwrap_or(&self.files[0]).read(name, shape)?;
         self.taken.borrow_mut().insert(name.to_owned());
@@ -158,19 +171,42 @@ impl WeightFiles {
     /// Refuses tensors that were not taken, unless they are known to be of no use.
     pub(crate) fn finish(self, ignored: impl Fn(&str) -> bool) -> Result<(), EncoderError> {
         let taken = self.taken.into_inner();
-        for WeightFile { path, header, .. } in self.files {
-            let mut names = header.offset_keys();
+        for file in self.files {
+            let mut names = file.names();
             names.sort_unstable();
             let unknown = names.into_iter().find(|name| !taken.contains(name) && !ignored(name));
             if let Some(tensor) = unknown {
-                return Err(EncoderError::UnknownTensor { path, tensor });
+                return Err(EncoderError::UnknownTensor { path: file.path().to_owned(), tensor });
             }
         }
         Ok(())
     }
 }
 
-impl WeightFile {
+/// The files that an index names, each beside it.
+pub(crate) fn shards(index_path: &Path) -> Result<BTreeSet<String>, EncoderError> {
+    let index: Index = parse_json(index_path, &read(index_path)?)?;
+    let names: BTreeSet<String> = index.weight_map.into_values().collect();
+    let beside = |name: &String| {
+        let mut parts = Path::new(name).components();
+        matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None))
+    };
+    if names.is_empty() || !names.iter().all(beside) {
+        return Err(EncoderError::Unsupported {
+            path: index_path.to_owned(),
+            field: "weight_map",
+            value: format!("{names:?}"),
+            expected: "names of files beside it",
+        });
+    }
+    Ok(names)
+}
+
+impl Safetensors {
+    fn boxed(path: PathBuf) -> Result<Box<dyn WeightFile>, EncoderError> {
+        Ok(Box::new(Self::open(path)?))
+    }
+
     fn open(path: PathBuf) -> Result<Self, EncoderError> {
         /// What the format allows at most.
         const HEADER_BYTES: u64 = 100_000_000;
@@ -201,23 +237,6 @@ impl WeightFile {
         Ok(Self { path, header, start })
     }
 
-    /// What the header says about a tensor of this shape.
-    fn stored<'a>(
-        &'a self,
-        name: &'a str,
-        shape: &[usize],
-    ) -> Result<(Stored<'a>, &'a TensorInfo), EncoderError> {
-        let info = self.info(name)?;
-        let stored = Stored { path: &self.path, name, dtype: info.dtype, shape: &info.shape };
-        stored.check(shape)?;
-        Ok((stored, info))
-    }
-
-    fn read(&self, name: &str, shape: &[usize]) -> Result<TensorData, EncoderError> {
-        let (stored, info) = self.stored(name, shape)?;
-        stored.decode(self.bytes(info)?)
-    }
-
     fn info(&self, name: &str) -> Result<&TensorInfo, EncoderError> {
         self.header.info(name).ok_or_else(|| EncoderError::MissingTensor {
             path: self.path.clone(),
@@ -234,6 +253,35 @@ impl WeightFile {
             Ok(bytes)
         });
         bytes.map_err(|source| EncoderError::Io { path: self.path.clone(), source })
+    }
+}
+
+impl WeightFile for Safetensors {
+    fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.header.offset_keys()
+    }
+
+    fn check(&self, name: &str, shape: &[usize]) -> Result<(), EncoderError> {
+        check_shape(&self.path, name, shape, &self.info(name)?.shape)
+    }
+
+    fn read(&self, name: &str, shape: &[usize]) -> Result<TensorData, EncoderError> {
+        self.check(name, shape)?;
+        let info = self.info(name)?;
+        let stored = Stored { path: &self.path, name, dtype: info.dtype, shape: &info.shape };
+        stored.decode(self.bytes(info)?)
+    }
+
+    fn contains(&self, name: &str) -> bool {
+        self.header.info(name).is_some()
+    }
+
+    fn as_safetensors(&self) -> Option<&Safetensors> {
+        Some(self)
     }
 }
 
@@ -266,37 +314,51 @@ struct Stored<'a> {
 }
 
 impl Stored<'_> {
-    fn check(&self, expected: &[usize]) -> Result<(), EncoderError> {
-        if self.shape == expected {
-            return Ok(());
-        }
-        Err(EncoderError::TensorShape {
-            path: self.path.to_owned(),
-            tensor: self.name.to_owned(),
-            expected: expected.to_vec(),
-            got: self.shape.to_vec(),
-        })
-    }
-
     /// The tensor's bytes as finite f32.
     fn decode(&self, bytes: Vec<u8>) -> Result<TensorData, EncoderError> {
-        let (path, tensor) = (|| self.path.to_owned(), || self.name.to_owned());
         let dtype = match self.dtype {
             Dtype::F32 => DType::F32,
             Dtype::F16 => DType::F16,
             Dtype::BF16 => DType::BF16,
             other => {
-                let got = format!("{other:?}");
-                return Err(EncoderError::TensorType { path: path(), tensor: tensor(), got });
+                return Err(EncoderError::TensorType {
+                    path: self.path.to_owned(),
+                    tensor: self.name.to_owned(),
+                    got: format!("{other:?}"),
+                });
             }
         };
         let data = TensorData::from_bytes_vec(bytes, self.shape.to_vec(), dtype).convert::<f32>();
-        if let Ok(values) = data.as_slice::<f32>()
-            && let Some(position) = values.iter().position(|value| !value.is_finite())
-        {
-            let (path, tensor, value) = (path(), tensor(), values[position]);
-            return Err(EncoderError::NonFiniteWeight { path, tensor, position, value });
-        }
+        check_finite(self.path, self.name, data.as_slice::<f32>().unwrap_or_default())?;
         Ok(data)
+    }
+}
+
+pub(crate) fn check_shape(
+    path: &Path,
+    tensor: &str,
+    expected: &[usize],
+    got: &[usize],
+) -> Result<(), EncoderError> {
+    if got == expected {
+        return Ok(());
+    }
+    Err(EncoderError::TensorShape {
+        path: path.to_owned(),
+        tensor: tensor.to_owned(),
+        expected: expected.to_vec(),
+        got: got.to_vec(),
+    })
+}
+
+pub(crate) fn check_finite(path: &Path, tensor: &str, values: &[f32]) -> Result<(), EncoderError> {
+    match values.iter().position(|value| !value.is_finite()) {
+        Some(position) => Err(EncoderError::NonFiniteWeight {
+            path: path.to_owned(),
+            tensor: tensor.to_owned(),
+            position,
+            value: values[position],
+        }),
+        None => Ok(()),
     }
 }

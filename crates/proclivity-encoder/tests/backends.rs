@@ -102,7 +102,8 @@ fn long_texts_and_held_texts_are_flex_s() {
     let config = GenerateConfig { max_tokens: 180, ..GenerateConfig::default() };
     for device in devices() {
         for name in decoders::VARIANTS {
-            let (model, other) = (decoders::endless(name, &device), decoders::endless(name, &flex()));
+            let (model, other) =
+                (decoders::endless(name, &device), decoders::endless(name, &flex()));
             let write = |model: &proclivity_encoder::Decoder| {
                 model.generate_batch(&["A", &prompt], &config, &mut |_, _| {}).unwrap()
             };
@@ -261,10 +262,8 @@ fn attention_is_the_softmax_whatever_hides_its_keys() {
             let attention = Attention::new(length, width);
             let causal = attention.plain(|query, key| key <= query);
             let burn = device.burn();
-            let (none, flag) = (
-                attention.burn(burn, None, None, false),
-                attention.burn(burn, None, None, true),
-            );
+            let (none, flag) =
+                (attention.burn(burn, None, None, false), attention.burn(burn, None, None, true));
             let bias = attention.burn(burn, None, Some(&later), false);
             for (name, got, expected) in [
                 ("nothing hidden", &none, &attention.plain(|_, _| true)),

@@ -37,6 +37,26 @@ fn greedy_texts_are_those_of_transformers_alone_and_in_a_batch() {
 }
 
 #[test]
+fn prompts_that_begin_alike_are_written_as_if_each_were_alone() {
+    let config = GenerateConfig { max_tokens: 40, ..GenerateConfig::default() };
+    let shared = "A customer viewed the camera, the lens and the film roll";
+    for name in ["llama3", "qwen3"] {
+        let model = endless(name);
+        let prompts = [
+            format!("{shared}, and bought the tent"),
+            shared.to_owned(),
+            format!("{shared} 用户"),
+            shared.to_owned(),
+        ];
+        let prompts: Vec<&str> = prompts.iter().map(String::as_str).collect();
+        let together = model.generate_batch(&prompts, &config, &mut |_, _| {}).unwrap();
+        for (prompt, together) in prompts.iter().zip(together) {
+            assert_eq!(model.generate(prompt, &config, &mut |_| {}).unwrap(), together, "{name}");
+        }
+    }
+}
+
+#[test]
 fn embeddings_are_the_last_hidden_states() {
     decoders::assert_golden_embeddings(&device());
 }

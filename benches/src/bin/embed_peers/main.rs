@@ -22,7 +22,7 @@ use std::time::Instant;
 use clap::Parser;
 use proclivity_encoder::{BertEncoder, ComputeDevice, Decoder, GenerateConfig, TextEncoder as _};
 
-type Result<T> = std::result::Result<T, Box<dyn Error>>;
+type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
 /// Embeds texts and generates beside other software.
 #[derive(Parser)]

@@ -100,8 +100,20 @@ impl BertConfig {
             let value = self.position_embedding_type.clone();
             return refuse("position_embedding_type", value, "absolute");
         }
+        for (field, value) in [
+            ("vocab_size", self.vocab_size),
+            ("hidden_size", self.hidden_size),
+            ("num_hidden_layers", self.num_hidden_layers),
+            ("intermediate_size", self.intermediate_size),
+            ("max_position_embeddings", self.max_position_embeddings),
+        ] {
+            // Products of two stay far from overflow.
+            if !(1..=1 << 24).contains(&value) {
+                return refuse(field, value.to_string(), "a number from 1 to 2^24");
+            }
+        }
         let heads = self.num_attention_heads;
-        if heads == 0 || self.hidden_size == 0 || !self.hidden_size.is_multiple_of(heads) {
+        if heads == 0 || !self.hidden_size.is_multiple_of(heads) {
             return refuse("num_attention_heads", heads.to_string(), "a divisor of hidden_size");
         }
         if self.type_vocab_size == 0 && variant != Variant::Mpnet {

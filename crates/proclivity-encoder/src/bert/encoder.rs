@@ -104,7 +104,16 @@ impl BertEncoder {
         let room = architecture.positions.room(&config);
         let max_tokens = sentence.max_seq_length.unwrap_or(usize::MAX).clamp(3, room);
         let truncation = TruncationParams { max_length: max_tokens, ..Default::default() };
-        tokenizer.with_padding(None);
+        // `tokenizers` subtracts these from the limit without looking.
+        let around = tokenizer.encode_fast("", true).map_or(0, |encoding| encoding.get_ids().len());
+        if around >= max_tokens {
+            return Err(EncoderError::Unsupported {
+                path: tokenizer_path,
+                field: "post_processor",
+                value: format!("{around} tokens around each text"),
+                expected: "fewer than the model has positions for",
+            });
+        }
         tokenizer
             .with_truncation(Some(truncation))
             .map_err(|source| EncoderError::Tokenizer { path: tokenizer_path, source })?;

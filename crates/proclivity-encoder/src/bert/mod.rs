@@ -9,4 +9,6 @@ mod sentence;
 mod trainable;
 
 pub use encoder::BertEncoder;
+#[cfg(feature = "hub")]
+pub(crate) use sentence::Modules;
 pub(crate) use trainable::TrainableBert;

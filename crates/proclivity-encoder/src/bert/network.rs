@@ -103,6 +103,8 @@ impl Bert {
                 Some(Param::from_tensor(types.narrow(0, 0, 1).squeeze_dim(0)))
             }
         };
+        // Before what grows with their number.
+        let places = embedding("position_embeddings", config.max_position_embeddings)?;
         let bias = match variant {
             Variant::Mpnet => Some(relative_bias(config, positions.room(config), prefix, weights)?),
             Variant::Bert | Variant::Roberta => None,
@@ -133,7 +135,6 @@ impl Bert {
             })
             .collect::<Result<_, EncoderError>>()?;
         let words = embedding("word_embeddings", config.vocab_size)?;
-        let places = embedding("position_embeddings", config.max_position_embeddings)?;
         let norm_name = format!("{prefix}embeddings.LayerNorm");
         Ok(Self {
             words: Embedding { weight: Param::from_tensor(words) },

@@ -24,7 +24,7 @@ struct Module {
 
 /// `modules.json`: what a text goes through, in order.
 #[derive(Debug)]
-pub(super) struct Modules {
+pub(crate) struct Modules {
     path: PathBuf,
     directory: PathBuf,
     /// `None`: there is no such file.
@@ -64,7 +64,7 @@ fn yes() -> bool {
 impl Modules {
     /// Reads the file, if there is one, and checks that it names modules that are known in an order
     /// that makes sense.
-    pub(super) fn read(directory: &Path) -> Result<Self, EncoderError> {
+    pub(crate) fn read(directory: &Path) -> Result<Self, EncoderError> {
         let path = directory.join("modules.json");
         let modules = match read_optional(&path)? {
             Some(bytes) => Some(parse_json::<Vec<Module>>(&path, &bytes)?),
@@ -105,6 +105,12 @@ impl Modules {
             });
         }
         Ok(Self { path, directory: directory.to_owned(), modules })
+    }
+
+    /// Where the modules' files lie, below the directory.
+    #[cfg(feature = "hub")]
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &str> {
+        self.modules.iter().flatten().map(|module| module.path.as_str())
     }
 
     fn at(&self, place: usize) -> Option<PathBuf> {

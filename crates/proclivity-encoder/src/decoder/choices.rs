@@ -22,6 +22,12 @@ impl<'a> Choices<'a> {
         Self { texts, depth: 0 }
     }
 
+    /// The number of tokens of the longest text, and its position.
+    pub(super) fn longest(&self) -> (usize, usize) {
+        let lengths = self.texts.iter().map(|(tokens, index)| (tokens.len(), *index));
+        lengths.max().unwrap_or((0, 0))
+    }
+
     /// The text that is complete here; the generation may end with it.
     pub(super) fn complete(&self) -> Option<usize> {
         let (tokens, index) = self.texts.first()?;

@@ -25,6 +25,9 @@ pub(super) struct DecoderConfig {
     rope_scaling: Option<RopeScaling>,
     /// Where newer files keep what `rope_theta` and `rope_scaling` said.
     rope_parameters: Option<RopeScaling>,
+    /// What a GGUF file divides the frequencies of a head by.
+    #[serde(skip)]
+    pub(super) rotary_factors: Option<Vec<f32>>,
     /// `None`: tied where the weights have no `lm_head`.
     pub(super) tie_word_embeddings: Option<bool>,
     #[serde(default)]
@@ -78,11 +81,20 @@ struct RopeScaling {
 }
 
 /// How rotary frequencies are stretched for longer contexts.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) enum Scaling {
     None,
-    Linear { factor: f64 },
-    Llama3 { factor: f64, low: f64, high: f64, original_context: f64 },
+    /// Of each pair of a head.
+    Factors(Vec<f32>),
+    Linear {
+        factor: f64,
+    },
+    Llama3 {
+        factor: f64,
+        low: f64,
+        high: f64,
+        original_context: f64,
+    },
 }
 
 /// Which projections add a bias.
@@ -112,6 +124,7 @@ impl DecoderConfig {
             ("intermediate_size", self.intermediate_size),
             ("num_hidden_layers", self.num_hidden_layers),
             ("num_attention_heads", self.num_attention_heads),
+            ("max_position_embeddings", self.max_position_embeddings),
         ] {
             // Products of two stay far from overflow.
             if !(1..=1 << 24).contains(&value) {
@@ -158,6 +171,18 @@ impl DecoderConfig {
     }
 
     pub(super) fn scaling(&self, path: &Path) -> Result<Scaling, EncoderError> {
+        if let Some(factors) = &self.rotary_factors {
+            let pairs = self.head_width() / 2;
+            if factors.len() != pairs || !factors.iter().all(|&factor| factor > 0.0) {
+                return Err(EncoderError::Unsupported {
+                    path: path.to_owned(),
+                    field: "rope_freqs.weight",
+                    value: format!("{factors:?}"),
+                    expected: "a positive number for each pair of a head",
+                });
+            }
+            return Ok(Scaling::Factors(factors.clone()));
+        }
         let Some(rope) = self.rope_scaling.as_ref().or(self.rope_parameters.as_ref()) else {
             return Ok(Scaling::None);
         };

@@ -3,8 +3,12 @@
 mod cache;
 mod choices;
 mod config;
+mod constraint;
 mod embed;
+mod files;
 mod generate;
+#[cfg(feature = "grammar")]
+mod grammar;
 mod layers;
 mod model;
 mod network;
@@ -14,6 +18,7 @@ mod score;
 mod stream;
 mod trainable;
 
+pub use constraint::Constraint;
 pub use generate::{Finish, GenerateConfig, Generated};
 pub use model::Decoder;
 pub use score::TokenScore;

@@ -4,11 +4,9 @@ use std::path::Path;
 
 use tokenizers::Tokenizer;
 
-use super::config::{DecoderConfig, GenerationFile};
+use super::files::Checkpoint;
 use super::network::Network;
-use crate::checkpoint::{parse_json, parse_tokenizer, read, read_optional};
 use crate::finetune::State;
-use crate::weights::WeightFiles;
 use crate::{ComputeDevice, EncoderError};
 
 /// A decoder of the Llama family (Llama, SmolLM2, TinyLlama), Qwen2 or Qwen3: it scores texts, writes
@@ -29,27 +27,29 @@ impl Decoder {
     /// `generation_config.json` (optional: the tokens that end a text), and `model.safetensors` or the
     /// files that `model.safetensors.index.json` names (f32, f16 or bf16, computed in f32).
     ///
+    /// With the feature `gguf`, a path that ends in `.gguf` is a file of llama.cpp's, which holds all
+    /// of these; its weights are dequantised to f32. Where its tokenizer is of a kind that isn't
+    /// known, a `tokenizer.json` beside it is read.
+    ///
     /// # Errors
     /// An [`EncoderError`] that names the file, and the field or tensor, which is missing, damaged,
     /// of another architecture, or doesn't fit the others.
-    pub fn load(directory: &Path, device: &ComputeDevice) -> Result<Self, EncoderError> {
-        Self::load_with(directory, &State::new(), device)
+    pub fn load(path: &Path, device: &ComputeDevice) -> Result<Self, EncoderError> {
+        Self::load_with(path, &State::new(), device)
     }
 
     /// The same with other values of some tensors.
     pub(crate) fn load_with(
-        directory: &Path,
+        path: &Path,
         replaced: &State,
         device: &ComputeDevice,
     ) -> Result<Self, EncoderError> {
-        let config_path = directory.join("config.json");
-        let config_bytes = read(&config_path)?;
-        let config: DecoderConfig = parse_json(&config_path, &config_bytes)?;
-        config.validate(&config_path)?;
-
-        let TextSide { tokenizer, tokenizer_bytes, ends, begin } =
-            TextSide::read(directory, &config)?;
-        let weights = WeightFiles::open(directory)?.replace(replaced);
+        let checkpoint = Checkpoint::open(path)?;
+        let tokenizer = checkpoint.tokenizer()?;
+        let (ends, begin) = checkpoint.special_tokens();
+        let Checkpoint { config, config_path, config_bytes, tokenizer_bytes, weights, .. } =
+            checkpoint;
+        let weights = weights.replace(replaced);
         let network = Network::load(&config_path, &config, &weights, device)?;
 
         let mut hash = blake3::Hasher::new_derive_key("proclivity Decoder 1");
@@ -69,12 +69,10 @@ impl Decoder {
         })
     }
 
-    /// The tokenizer of a directory and the token that ends a text.
-    pub(crate) fn tokenizer(directory: &Path) -> Result<(Tokenizer, Option<u32>), EncoderError> {
-        let path = directory.join("config.json");
-        let config: DecoderConfig = parse_json(&path, &read(&path)?)?;
-        let TextSide { tokenizer, ends, .. } = TextSide::read(directory, &config)?;
-        Ok((tokenizer, ends.first().copied()))
+    /// The tokenizer of a checkpoint and the token that ends a text.
+    pub(crate) fn tokenizer(path: &Path) -> Result<(Tokenizer, Option<u32>), EncoderError> {
+        let checkpoint = Checkpoint::open(path)?;
+        Ok((checkpoint.tokenizer()?, checkpoint.special_tokens().0.first().copied()))
     }
 
     /// Tokens that the model can look back on, those it writes included.
@@ -119,32 +117,5 @@ impl Decoder {
         let encoding = self.tokenizer.encode_fast(text, special);
         let encoding = encoding.map_err(|source| EncoderError::Tokenize { index, source })?;
         Ok(encoding.get_ids().to_vec())
-    }
-}
-
-/// What a decoder's files say about texts.
-struct TextSide {
-    tokenizer: Tokenizer,
-    tokenizer_bytes: Vec<u8>,
-    ends: Vec<u32>,
-    begin: Option<u32>,
-}
-
-impl TextSide {
-    fn read(directory: &Path, config: &DecoderConfig) -> Result<Self, EncoderError> {
-        let tokenizer_path = directory.join("tokenizer.json");
-        let tokenizer_bytes = read(&tokenizer_path)?;
-        let mut tokenizer = parse_tokenizer(&tokenizer_path, &tokenizer_bytes, config.vocab_size)?;
-        tokenizer.with_padding(None);
-        tokenizer
-            .with_truncation(None)
-            .map_err(|source| EncoderError::Tokenizer { path: tokenizer_path, source })?;
-        let generation_path = directory.join("generation_config.json");
-        let generation = match read_optional(&generation_path)? {
-            Some(bytes) => parse_json(&generation_path, &bytes)?,
-            None => GenerationFile::default(),
-        };
-        let (ends, begin) = config.special_tokens(generation);
-        Ok(Self { tokenizer, tokenizer_bytes, ends, begin })
     }
 }

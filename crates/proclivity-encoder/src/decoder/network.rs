@@ -126,7 +126,7 @@ impl Network {
             head: head.transpose()?,
             norm: norm("norm", width)?,
             blocks,
-            rotary: Rotary::new(heads.width, config.rope_theta(), config.scaling(path)?),
+            rotary: Rotary::new(heads.width, config.rope_theta(), &config.scaling(path)?),
             heads,
             device: device.clone(),
         })
@@ -140,6 +140,12 @@ impl Network {
         } else {
             Cache::on_device(layers)
         }
+    }
+
+    /// Of the keys and values of some tokens.
+    pub(super) fn cache_bytes(&self, tokens: usize) -> usize {
+        let of_token = 2 * self.blocks.len() * self.heads.keys * self.heads.width;
+        of_token.saturating_mul(size_of::<f32>()).saturating_mul(tokens)
     }
 
     /// Reads a sequence's new tokens, at least one, and returns the last one's hidden state.
@@ -330,9 +336,6 @@ impl Network {
         });
         let attended = attended.reduce(|sum, part| sum + part);
         let attended = attended.unwrap_or_else(|| query.zeros_like());
-        attended
-            .reshape([queries, new, width])
-            .swap_dims(0, 1)
-            .reshape([new, queries * width])
+        attended.reshape([queries, new, width]).swap_dims(0, 1).reshape([new, queries * width])
     }
 }

@@ -14,11 +14,12 @@ pub(super) type Rotation = (Tensor<3>, Tensor<3>);
 impl Rotary {
     /// # Formula
     /// base^(−2i / head width), divided by the scaling's factor where it says so: everywhere (linear),
-    /// or for long wavelengths, with a ramp from short ones (llama3).
-    pub(super) fn new(head_width: usize, base: f64, scaling: Scaling) -> Self {
+    /// or for long wavelengths, with a ramp from short ones (llama3), or each by its own.
+    pub(super) fn new(head_width: usize, base: f64, scaling: &Scaling) -> Self {
         let plain = (0..head_width / 2).map(|i| base.powf(-2.0 * i as f64 / head_width as f64));
-        let scaled = plain.map(|frequency| match scaling {
+        let scaled = plain.enumerate().map(|(pair, frequency)| match *scaling {
             Scaling::None => frequency,
+            Scaling::Factors(ref factors) => frequency / f64::from(factors[pair]),
             Scaling::Linear { factor } => frequency / factor,
             Scaling::Llama3 { factor, low, high, original_context } => {
                 let turns = original_context * frequency / std::f64::consts::TAU;

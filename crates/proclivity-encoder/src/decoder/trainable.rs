@@ -76,7 +76,7 @@ impl TrainableDecoder {
             heads: config.num_attention_heads,
             key_value_heads: config.key_value_heads(),
             head_width: config.head_width(),
-            rotary: Rotary::new(config.head_width(), config.rope_theta(), config.scaling(&path)?),
+            rotary: Rotary::new(config.head_width(), config.rope_theta(), &config.scaling(&path)?),
             context: config.max_position_embeddings,
             on_host: device.is_on_host(),
         };

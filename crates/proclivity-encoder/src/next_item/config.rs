@@ -89,10 +89,10 @@ pub enum NextItemLoss {
 ///
 /// | field | default | purpose | range |
 /// |---|---|---|---|
-/// | `epochs` | 45 | passes over all users at most | 1 to 10000 |
-/// | `items_per_batch` | 8192 | items of an optimiser step at most, beyond the first user | from 1 |
+/// | `epochs` | 20 | passes over all users at most | 1 to 10000 |
+/// | `items_per_batch` | 4096 | items of an optimiser step at most, beyond the first user | from 1 |
 /// | `loss` | softmax | what is minimised | |
-/// | `optimizer` | AdamW, 0.001, 5 % warm-up, then a cosine, patience 10 | how | [`OptimizerConfig`] |
+/// | `optimizer` | AdamW, 0.002, 5 % warm-up, then a cosine, patience 10 | how | [`OptimizerConfig`] |
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[expect(missing_docs, reason = "the table documents the fields")]
@@ -121,10 +121,11 @@ impl Default for NextItemConfig {
 impl Default for NextItemTraining {
     fn default() -> Self {
         Self {
-            epochs: 45,
-            items_per_batch: 8192,
+            epochs: 20,
+            items_per_batch: 4096,
             loss: NextItemLoss::Softmax,
             optimizer: OptimizerConfig {
+                learning_rate: 2e-3,
                 schedule: Schedule::Cosine,
                 warm_up: 0.05,
                 patience: 10,

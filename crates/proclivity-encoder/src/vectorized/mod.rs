@@ -21,8 +21,8 @@ pub(crate) use gated::gated;
 pub(crate) use gelu::{gelu, gelu_with_slopes};
 pub(crate) use layer_norm::{layer_norm, layer_norm_backward};
 pub(crate) use log_sum_exp::log_sum_exp;
-pub(crate) use softmax_rows::{causal_softmax, causal_softmax_backward};
 pub(crate) use slopes::{Gate, tangents};
+pub(crate) use softmax_rows::{causal_softmax, causal_softmax_backward};
 pub(crate) use tanh::{gelu_tanh, tanh};
 
 /// How many numbers go side by side.

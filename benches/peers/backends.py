@@ -2,7 +2,7 @@
 size, alternating, so that what else the machine does hits both.
 
     cargo build --release -p proclivity-benches --bin backends --features tch
-    python benches/peers/sentence_transformers.py --model models/all-MiniLM-L6-v2 --texts lines.txt \
+    python benches/peers/backends.py --model models/all-MiniLM-L6-v2 --texts lines.txt \
         --command target/release/backends --backends flex,tch
 
 Needs sentence-transformers and PyTorch. Both sort by length; both have all cores.
