@@ -18,6 +18,9 @@ fn the_documented_json_schema_is_current() {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(&path, &json).unwrap();
         }
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), json, "{}", path.display());
+        // As values: another crate's features decide about the order of fields.
+        let value = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+        let documented = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(value(&documented), value(&json), "{}", path.display());
     }
 }
