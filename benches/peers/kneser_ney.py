@@ -37,7 +37,10 @@ class KneserNey:
                 adjusted.update({g: count for g, count in raw[n].items() if g[0] == BEGIN})
             of = Counter(adjusted.values())
             share = of[1] / (of[1] + 2 * of[2])
-            discounts = [0.0] + [k - (k + 1) * share * of[k + 1] / of[k] for k in (1, 2, 3)]
+            # Where counts are not distributed as the estimate believes, it stays in a range that leaves
+            # something for what was not seen.
+            raw_discounts = [k - (k + 1) * share * of[k + 1] / max(of[k], 1) for k in (1, 2, 3)]
+            discounts = [0.0] + [min(max(d, 0.1), k) for k, d in enumerate(raw_discounts, start=1)]
             counts = defaultdict(dict)
             for gram, count in adjusted.items():
                 counts[gram[:-1]][gram[-1]] = count
