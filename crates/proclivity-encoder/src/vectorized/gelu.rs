@@ -40,7 +40,7 @@ fn one(x: f32) -> f32 {
 
 /// erfc(x/√2) / 2 and exp(−x²/2) of a number that is not below 0.
 #[inline(always)]
-fn half_erfc(x: f32) -> (f32, f32) {
+pub(super) fn half_erfc(x: f32) -> (f32, f32) {
     let z = x * std::f32::consts::FRAC_1_SQRT_2;
     let t = 1.0 / (1.0 + 0.327_591_1 * z);
     let mut polynomial = 1.061_405_4;

@@ -2,6 +2,7 @@
 
 use pulp::{Arch, Simd, WithSimd};
 
+use super::gelu::half_erfc;
 use super::{LANES, exp};
 
 /// An activation x · s(x) whose s rises from 0 to 1.
@@ -61,14 +62,7 @@ impl<F: Fn(f32) -> (f32, f32)> WithSimd for Tangents<'_, F> {
 #[inline(always)]
 fn normal(x: f32) -> (f32, f32) {
     const DENSITY: f32 = 0.398_942_3;
-    let z = x.abs() * std::f32::consts::FRAC_1_SQRT_2;
-    let t = 1.0 / (1.0 + 0.327_591_1 * z);
-    let mut polynomial = 1.061_405_4;
-    for coefficient in [-1.453_152, 1.421_413_7, -0.284_496_74, 0.254_829_6] {
-        polynomial = polynomial * t + coefficient;
-    }
-    let bell = exp(-z * z);
-    let tail = 0.5 * (polynomial * t * bell);
+    let (tail, bell) = half_erfc(x.abs());
     (if x >= 0.0 { 1.0 - tail } else { tail }, x * DENSITY * bell)
 }
 
