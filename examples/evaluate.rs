@@ -19,7 +19,7 @@ use std::time::Instant;
 
 use clap::{Parser, ValueEnum};
 use ndarray::Array2;
-use proclivity::data::{Dataset, ErrorPolicy, ItemSequences, Preset, load, sequences};
+use proclivity::data::{Dataset, ItemSequences};
 use proclivity::encoder::{BertEncoder, ComputeDevice, embed_cached};
 use proclivity::eval::{Case, FullRankingConfig, Popularity, paired_bootstrap, write_predictions};
 use proclivity::posterior::{Kernel, NextStep, NextStepConfig};
@@ -28,25 +28,15 @@ use proclivity::schema::{Catalog, Language, UserIndex};
 use proclivity::text::item_text;
 use proclivity::{item_counts, select_next_step};
 use proclivity_examples::cold::{ColdItems, ColdResult, mean};
-use proclivity_examples::{peak_rss_mb, progress_bar, tell};
+use proclivity_examples::{DatasetArguments, peak_rss_mb, progress_bar, tell};
 use serde_json::{Map, Value, json};
 
 /// Evaluates next-step on a data set: every user's last item is the test, the one before it
 /// validation. Every hyper-parameter is chosen on validation.
 #[derive(Parser)]
 struct Arguments {
-    /// ml-100k, ml-1m, beauty, or sequences with --events and --items.
-    #[arg(long)]
-    dataset: String,
-    /// The folder that holds the data set.
-    #[arg(long)]
-    data: Option<PathBuf>,
-    /// A file of sequences.
-    #[arg(long)]
-    events: Option<PathBuf>,
-    /// A file of items, tab-separated, with a header.
-    #[arg(long)]
-    items: Option<PathBuf>,
+    #[command(flatten)]
+    dataset: DatasetArguments,
     /// A checkpoint directory of the BERT family; without it there is no text kernel.
     #[arg(long)]
     model: Option<PathBuf>,
@@ -92,19 +82,8 @@ fn main() -> ExitCode {
     tell(run(&Arguments::parse()))
 }
 
-fn dataset(arguments: &Arguments) -> Result<Dataset, Box<dyn Error>> {
-    if arguments.dataset == "sequences" {
-        let events = arguments.events.as_deref().ok_or("sequences need --events FILE")?;
-        let items = arguments.items.as_deref().ok_or("sequences need --items FILE")?;
-        return Ok(sequences(events, items, ErrorPolicy::Fail)?);
-    }
-    let preset: Preset = arguments.dataset.parse()?;
-    let folder = arguments.data.as_deref().ok_or("a preset needs --data DIR")?;
-    Ok(load(preset, folder)?)
-}
-
 fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
-    let loaded = dataset(arguments)?;
+    let loaded = arguments.dataset.load()?;
     eprintln!("{}", loaded.report);
     if let (Some(share), Some(model)) = (arguments.cold_items, &arguments.model) {
         return cold(arguments, &loaded, share, model);

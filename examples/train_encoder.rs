@@ -16,7 +16,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Parser;
-use proclivity::data::{Dataset, ErrorPolicy, ItemSequences, Preset, load, sequences};
+use proclivity::data::{Dataset, ItemSequences};
 use proclivity::encoder::{
     BertEncoder, ComputeDevice, ContrastiveConfig, ContrastiveData, EncoderError, LoraConfig,
     TextEncoder as _, TrainProgress, TunableEncoder,
@@ -26,25 +26,15 @@ use proclivity::rank::TieBreak;
 use proclivity::schema::Language;
 use proclivity::text::item_text;
 use proclivity_examples::cold::{ColdItems, TextOnly, mean, rank_by_text};
-use proclivity_examples::{peak_rss_mb, progress_bar, tell};
+use proclivity_examples::{DatasetArguments, peak_rss_mb, progress_bar, tell};
 use serde_json::json;
 
 /// Trains on the items before each user's validation item, less those that are held out; the epoch
 /// that ranks held-out validation items best by text alone is kept.
 #[derive(Parser)]
 struct Arguments {
-    /// ml-100k, ml-1m, beauty, or sequences with --events and --items.
-    #[arg(long)]
-    dataset: String,
-    /// The folder that holds the data set.
-    #[arg(long)]
-    data: Option<PathBuf>,
-    /// A file of sequences.
-    #[arg(long)]
-    events: Option<PathBuf>,
-    /// A file of items, tab-separated, with a header.
-    #[arg(long)]
-    items: Option<PathBuf>,
+    #[command(flatten)]
+    dataset: DatasetArguments,
     /// A checkpoint directory of the BERT family.
     #[arg(long)]
     model: PathBuf,
@@ -90,19 +80,8 @@ fn main() -> ExitCode {
     tell(run(&Arguments::parse()))
 }
 
-fn dataset(arguments: &Arguments) -> Result<Dataset, Box<dyn Error>> {
-    if arguments.dataset == "sequences" {
-        let events = arguments.events.as_deref().ok_or("sequences need --events FILE")?;
-        let items = arguments.items.as_deref().ok_or("sequences need --items FILE")?;
-        return Ok(sequences(events, items, ErrorPolicy::Fail)?);
-    }
-    let preset: Preset = arguments.dataset.parse()?;
-    let folder = arguments.data.as_deref().ok_or("a preset needs --data DIR")?;
-    Ok(load(preset, folder)?)
-}
-
 fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
-    let Dataset { catalog, log, report, .. } = dataset(arguments)?;
+    let Dataset { catalog, log, report, .. } = arguments.dataset.load()?;
     eprintln!("{report}");
     let texts: Vec<String> =
         catalog.items().iter().map(|item| item_text(item, &Language::ENGLISH)).collect();

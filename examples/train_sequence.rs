@@ -19,31 +19,21 @@ use std::time::{Duration, Instant};
 use clap::{Parser, ValueEnum};
 use indicatif::HumanDuration;
 use ndarray::Array2;
-use proclivity::data::{Dataset, ErrorPolicy, ItemSequences, Preset, load, sequences};
+use proclivity::data::{Dataset, ItemSequences};
 use proclivity::encoder::{
     BertEncoder, ComputeDevice, NextItemConfig, NextItemData, NextItemModel, NextItemTraining,
     OptimizerConfig, TrainProgress, embed_cached,
 };
 use proclivity::schema::{Catalog, Language};
 use proclivity::text::item_text;
-use proclivity_examples::{peak_rss_mb, progress_bar, tell};
+use proclivity_examples::{DatasetArguments, peak_rss_mb, progress_bar, tell};
 use serde_json::{Value, json};
 
 /// Trains the sequence encoder; every user's last item is the test, the one before it validation.
 #[derive(Parser)]
 struct Arguments {
-    /// ml-100k, ml-1m, beauty, or sequences with --events and --items.
-    #[arg(long)]
-    dataset: String,
-    /// The folder that holds the data set.
-    #[arg(long)]
-    data: Option<PathBuf>,
-    /// A file of sequences.
-    #[arg(long)]
-    events: Option<PathBuf>,
-    /// A file of items, tab-separated, with a header.
-    #[arg(long)]
-    items: Option<PathBuf>,
+    #[command(flatten)]
+    dataset: DatasetArguments,
     /// A checkpoint directory of the BERT family, which embeds the items' texts.
     #[arg(long)]
     model: PathBuf,
@@ -92,17 +82,6 @@ fn main() -> ExitCode {
     tell(run(&Arguments::parse()))
 }
 
-fn dataset(arguments: &Arguments) -> Result<Dataset, Box<dyn Error>> {
-    if arguments.dataset == "sequences" {
-        let events = arguments.events.as_deref().ok_or("sequences need --events FILE")?;
-        let items = arguments.items.as_deref().ok_or("sequences need --items FILE")?;
-        return Ok(sequences(events, items, ErrorPolicy::Fail)?);
-    }
-    let preset: Preset = arguments.dataset.parse()?;
-    let folder = arguments.data.as_deref().ok_or("a preset needs --data DIR")?;
-    Ok(load(preset, folder)?)
-}
-
 fn embed(arguments: &Arguments, catalog: &Catalog) -> Result<Array2<f32>, Box<dyn Error>> {
     let encoder = BertEncoder::load(&arguments.model, &arguments.device)?;
     let texts: Vec<String> =
@@ -130,7 +109,7 @@ fn epochs(arguments: &Arguments) -> Result<usize, Box<dyn Error>> {
 }
 
 fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
-    let Dataset { catalog, log, report, .. } = dataset(arguments)?;
+    let Dataset { catalog, log, report, .. } = arguments.dataset.load()?;
     eprintln!("{report}");
     let item_vectors = embed(arguments, &catalog)?;
 
@@ -207,7 +186,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     bar.finish_and_clear();
     model.save(&directory)?;
     let mut output = json!({
-        "dataset": arguments.dataset,
+        "dataset": arguments.dataset.name,
         "variant": name,
         "training": training,
         "best_epoch": report.best_epoch,

@@ -1,6 +1,7 @@
-//! What the examples share: progress bars, bars of text, and errors told to a person.
+//! What the examples share: data sets by name, progress bars, bars of text, and errors told to a person.
 
 pub mod cold;
+mod dataset;
 mod recovery;
 
 /// Runs the code of the guides.
@@ -17,6 +18,7 @@ use std::process::ExitCode;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+pub use dataset::DatasetArguments;
 pub use recovery::{Recovery, recovery, shares_by_label};
 
 /// A progress bar on standard error, with the time that is left.
