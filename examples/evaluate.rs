@@ -1,10 +1,12 @@
-//! Measures next-step by leave-one-out with full ranking, and prints one JSON object.
+//! Measures an ensemble by full ranking, and prints one JSON object.
 //!
 //! ```text
 //! cargo run --release --example evaluate -- \
 //!     --dataset beauty --data DIR --model models/all-MiniLM-L6-v2 --json
 //! cargo run --release --example evaluate -- \
 //!     --dataset sequences --events FILE --items FILE --model models/all-MiniLM-L6-v2 --json
+//! cargo run --release --example evaluate -- --dataset ml-1m --data DIR \
+//!     --model models/all-MiniLM-L6-v2 --sequence models/sequence-ml-1m --ablation --json
 //! cargo run --release --example evaluate -- --dataset beauty --data DIR --cold-items 0.1 \
 //!     --model models/minilm-beauty --against models/all-MiniLM-L6-v2 --json
 //! ```
@@ -20,29 +22,50 @@ use std::time::Instant;
 use clap::{Parser, ValueEnum};
 use ndarray::Array2;
 use proclivity::data::{Dataset, ItemSequences};
-use proclivity::encoder::{BertEncoder, ComputeDevice, embed_cached};
-use proclivity::eval::{Case, FullRankingConfig, Popularity, paired_bootstrap, write_predictions};
-use proclivity::posterior::{Kernel, NextStep, NextStepConfig};
+use proclivity::encoder::{BertEncoder, ComputeDevice, NextItemModel, embed_cached};
+use proclivity::eval::{FullRankingConfig, Popularity, paired_bootstrap, write_predictions};
 use proclivity::rank::TieBreak;
 use proclivity::schema::{Catalog, Language, UserIndex};
 use proclivity::text::item_text;
-use proclivity::{item_counts, select_next_step};
+use proclivity::{EnsembleConfig, EnsembleData, EnsembleSearch, ItemTexts, item_counts};
 use proclivity_examples::cold::{ColdItems, ColdResult, mean};
-use proclivity_examples::{DatasetArguments, peak_rss_mb, progress_bar, tell};
+use proclivity_examples::{
+    DatasetArguments, Order, Protocol, Sequences, Split, ablation, deciles, peak_rss_mb,
+    progress_bar, tell,
+};
 use serde_json::{Map, Value, json};
 
-/// Evaluates next-step on a data set: every user's last item is the test, the one before it
-/// validation. Every hyper-parameter is chosen on validation.
+/// Evaluates an ensemble on a data set by full ranking. Members, hyper-parameters and weights are
+/// chosen on validation.
 #[derive(Parser)]
 struct Arguments {
     #[command(flatten)]
     dataset: DatasetArguments,
-    /// A checkpoint directory of the BERT family; without it there is no text kernel.
+    /// A checkpoint directory of the BERT family; without it texts aren't used.
     #[arg(long)]
     model: Option<PathBuf>,
+    /// What `train_sequence` has written: its model joins the ensemble.
+    #[arg(long)]
+    sequence: Option<PathBuf>,
     /// What the model of the test is fitted on.
     #[arg(long, value_enum, default_value = "both")]
     variant: Variant,
+    /// Which events are held out.
+    #[arg(long, value_enum, default_value = "leave-one-out")]
+    protocol: Protocol,
+    /// In which order events are taken.
+    #[arg(long, value_enum, default_value = "log")]
+    order: Order,
+    /// Seed of what is shuffled.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Measures what the test loses without each member, and without texts.
+    #[arg(long)]
+    ablation: bool,
+    /// Takes members and weights from a file that an earlier run's `parameters` were saved to,
+    /// instead of choosing them on validation.
+    #[arg(long)]
+    parameters: Option<PathBuf>,
     /// Measures instead how well text alone ranks items that `train_encoder` held out: this share,
     /// for the users whose test item is one of them.
     #[arg(long, requires = "model")]
@@ -78,6 +101,15 @@ enum Variant {
     Both,
 }
 
+impl Variant {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Refit => "refit",
+            _ => "train_only",
+        }
+    }
+}
+
 fn main() -> ExitCode {
     tell(run(&Arguments::parse()))
 }
@@ -89,118 +121,166 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         return cold(arguments, &loaded, share, model);
     }
     let Dataset { catalog, log, .. } = loaded;
-    let (kernel, encode_seconds) = match &arguments.model {
-        None => (None, 0.0),
-        Some(model) => {
-            let start = Instant::now();
-            let embeddings = embed(arguments, &catalog, model)?;
-            (Some(Kernel::nearest(embeddings.view(), 50, 6.0)?), start.elapsed().as_secs_f64())
+    let start = Instant::now();
+    let texts = match &arguments.model {
+        None => None,
+        Some(model) => Some(ItemTexts::new(embed(arguments, &catalog, model)?, 50, 6.0)?),
+    };
+    let encode_seconds = start.elapsed().as_secs_f64();
+    let sequences = Sequences::new(&log, arguments.order, arguments.seed)?;
+    let split = sequences.split(arguments.protocol)?;
+    let ties = TieBreak::new(catalog.ids().iter().map(|id| id.as_str()), 0);
+    let variants = match arguments.variant {
+        Variant::Both => vec![Variant::TrainOnly, Variant::Refit],
+        one => vec![one],
+    };
+
+    // The sequence encoder that knows the training items alone: weights are chosen with it.
+    let encoder = sequence_encoder(arguments, Variant::TrainOnly)?;
+    let data =
+        EnsembleData { items: catalog.len(), texts: texts.as_ref(), sequence: encoder.as_ref() };
+    let start = Instant::now();
+    let bar = progress_bar(1000, "choosing on validation");
+    let search = EnsembleSearch::default();
+    let (config, mut chosen) = match &arguments.parameters {
+        Some(path) => (serde_json::from_reader(File::open(path)?)?, Map::new()),
+        None => {
+            let mut told = |what: &str, share: f64| {
+                bar.set_message(format!("choosing: {what}"));
+                bar.set_position((1000.0 * share) as u64);
+            };
+            let found = search.run(&data, &split.train, &split.validation, &ties, &mut told)?;
+            let mut chosen = Map::new();
+            chosen.insert("validation_ndcg@10".to_owned(), json!(found.ndcg));
+            chosen.insert("tried".to_owned(), json!(found.tried));
+            (found.config, chosen)
         }
     };
-
-    let all = ItemSequences::positive(&log);
-    let held_out = all.leave_one_out();
-    let train: Vec<&[u32]> = all.users().map(|user| held_out.train(user)).collect();
-    let with_validation: Vec<&[u32]> = all
-        .users()
-        .map(|user| held_out.test(user).map_or(held_out.train(user), |(history, _)| history))
-        .collect();
-    let validation: Vec<Case<'_>> = all
-        .users()
-        .filter_map(|user| {
-            let (history, target) = held_out.validation(user)?;
-            Some(Case { user: user.0, history, target })
-        })
-        .collect();
-    let test: Vec<Case<'_>> = all
-        .users()
-        .filter_map(|user| {
-            let (history, target) = held_out.test(user)?;
-            Some(Case { user: user.0, history, target })
-        })
-        .collect();
-    let ties = TieBreak::new(catalog.ids().iter().map(|id| id.as_str()), 0);
-
-    let start = Instant::now();
-    let bar = progress_bar(0, "choosing on validation");
-    let search = select_next_step(
-        NextStepConfig::default(),
-        &train,
-        &validation,
-        kernel.as_ref(),
-        &ties,
-        1,
-        |tried, planned, _| {
-            bar.set_length(planned as u64);
-            bar.set_position(tried as u64);
-        },
-    )?;
-    bar.finish();
+    bar.finish_and_clear();
     let select_seconds = start.elapsed().as_secs_f64();
-    eprintln!("validation ndcg@10 {:.4} with {:?}", search.value, search.best);
+    for member in &config.members {
+        eprintln!("{:>8.3} × {:?}", member.weight, member.member);
+    }
 
-    let variants: &[(&str, &[&[u32]])] = match arguments.variant {
-        Variant::TrainOnly => &[("train_only", &train)],
-        Variant::Refit => &[("refit", &with_validation)],
-        Variant::Both => &[("train_only", &train), ("refit", &with_validation)],
-    };
     let mut output = Map::new();
-    for (at, &(name, fitted_on)) in variants.iter().enumerate() {
-        let counts = item_counts(fitted_on, catalog.len());
+    for (at, &variant) in variants.iter().enumerate() {
         let last = at + 1 == variants.len();
-        let list_length = if last && arguments.predictions.is_some() { 100 } else { 0 };
-        let ranking =
-            FullRankingConfig { list_length, ..Default::default() }.build(&counts, &ties)?;
-        let start = Instant::now();
-        let model = NextStep::fit(search.best.clone(), fitted_on, catalog.len(), kernel.clone())?;
-        let fit_seconds = start.elapsed().as_secs_f64();
-        let start = Instant::now();
-        let bar = progress_bar(test.len(), name);
-        let evaluation = ranking.evaluate(&model, &test, &|done| bar.set_position(done as u64))?;
-        bar.finish();
-        let score_seconds = start.elapsed().as_secs_f64();
-        let popularity = ranking.evaluate(&Popularity::new(&counts, 1.0)?, &test, &|_| {})?;
-
-        let Value::Object(mut result) = serde_json::to_value(evaluation.summary())? else {
-            return Err("the summary is no JSON object".into());
+        let refitted = match variant {
+            Variant::Refit => sequence_encoder(arguments, variant)?,
+            _ => None,
         };
+        let data = EnsembleData { sequence: refitted.as_ref().or(encoder.as_ref()), ..data };
+        let evaluated = evaluate(arguments, variant, last, &config, &split, &data, &ties)?;
+        let (evaluation, mut result) = evaluated;
+        result.append(&mut chosen.clone());
         result.extend([
             ("select_seconds".to_owned(), json!(select_seconds)),
-            ("fit_seconds".to_owned(), json!(fit_seconds)),
-            ("score_seconds".to_owned(), json!(score_seconds)),
             ("encode_seconds".to_owned(), json!(encode_seconds)),
             ("peak_rss_mb".to_owned(), json!(peak_rss_mb())),
             ("items".to_owned(), json!(catalog.len())),
-            ("events".to_owned(), json!(all.event_count())),
-            ("popularity".to_owned(), serde_json::to_value(popularity.summary())?),
-            ("parameters".to_owned(), serde_json::to_value(&search.best)?),
+            ("events".to_owned(), json!(sequences.event_count())),
+            ("parameters".to_owned(), json!(config)),
         ]);
-        if !arguments.json {
-            let number = |value: &Value| value.as_f64().unwrap_or(f64::NAN);
-            println!(
-                "{name:<11} HR@10 {:.4}  NDCG@10 {:.4}  MRR {:.4}  log loss {:.3}   (popularity {:.4}, {:.4}, {:.4}, {:.3})",
-                number(&result["hr@10"]),
-                number(&result["ndcg@10"]),
-                number(&result["mrr"]),
-                number(&result["log_loss"]),
-                number(&result["popularity"]["hr@10"]),
-                number(&result["popularity"]["ndcg@10"]),
-                number(&result["popularity"]["mrr"]),
-                number(&result["popularity"]["log_loss"]),
-            );
+        if arguments.ablation && variant == Variant::TrainOnly {
+            let rows = ablation(&search, &config, &split, &data, &ties)?;
+            result.insert("ablation".to_owned(), json!(rows));
         }
-        output.insert(name.to_owned(), Value::Object(result));
+        if !arguments.json {
+            print_row(variant.name(), &result);
+        }
+        output.insert(variant.name().to_owned(), Value::Object(result));
         if let (true, Some(path)) = (last, &arguments.predictions) {
             let file = BufWriter::new(File::create(path)?);
             let user_id = |user: u32| log.user_id(UserIndex(user)).as_str();
             let item_id = |item: u32| catalog.ids()[item as usize].as_str();
-            write_predictions(file, &test, &evaluation, user_id, item_id)?;
+            write_predictions(file, &split.test, &evaluation, user_id, item_id)?;
         }
+        chosen = Map::new();
     }
     if arguments.json {
         println!("{}", serde_json::to_string_pretty(&Value::Object(output))?);
     }
     Ok(())
+}
+
+/// Fits and calibrates as a variant has it, and measures on the test.
+fn evaluate(
+    arguments: &Arguments,
+    variant: Variant,
+    last: bool,
+    config: &EnsembleConfig,
+    split: &Split<'_>,
+    data: &EnsembleData<'_>,
+    ties: &TieBreak,
+) -> Result<(proclivity::eval::Evaluation, Map<String, Value>), Box<dyn Error>> {
+    let name = variant.name();
+    // At test, members fitted on training items are one item behind the history; a refit isn't.
+    // Calibration is learned as far behind as it will be used.
+    let behind: Vec<&[u32]> = split
+        .train
+        .iter()
+        .map(|items| &items[..items.len() - usize::from(items.len() > 1)])
+        .collect();
+    let (fitted_on, calibrated_on) = match variant {
+        Variant::Refit => (&split.with_validation, &split.train),
+        _ => (&split.train, &behind),
+    };
+    let start = Instant::now();
+    let calibration = config.fit(calibrated_on, data)?.calibration(&split.validation)?;
+    let calibrate_seconds = start.elapsed().as_secs_f64();
+
+    let counts = item_counts(fitted_on, data.items);
+    let list_length = if last && arguments.predictions.is_some() { 100 } else { 0 };
+    let ranking = FullRankingConfig { list_length, ..Default::default() }.build(&counts, ties)?;
+    let start = Instant::now();
+    let model = config.fit(fitted_on, data)?.calibrated(calibration)?;
+    let fit_seconds = start.elapsed().as_secs_f64();
+    let start = Instant::now();
+    let bar = progress_bar(split.test.len(), name);
+    let evaluation =
+        ranking.evaluate(&model, &split.test, &|done| bar.set_position(done as u64))?;
+    bar.finish_and_clear();
+    let score_seconds = start.elapsed().as_secs_f64();
+    let popularity = ranking.evaluate(&Popularity::new(&counts, 1.0)?, &split.test, &|_| {})?;
+
+    let Value::Object(mut result) = serde_json::to_value(evaluation.summary())? else {
+        return Err("the summary is no JSON object".into());
+    };
+    result.extend([
+        ("calibrate_seconds".to_owned(), json!(calibrate_seconds)),
+        ("fit_seconds".to_owned(), json!(fit_seconds)),
+        ("score_seconds".to_owned(), json!(score_seconds)),
+        ("popularity".to_owned(), serde_json::to_value(popularity.summary())?),
+        ("deciles".to_owned(), json!(deciles(&model, &split.test)?)),
+    ]);
+    Ok((evaluation, result))
+}
+
+fn print_row(name: &str, result: &Map<String, Value>) {
+    let number = |value: &Value| value.as_f64().unwrap_or(f64::NAN);
+    let of = |value: &dyn Fn(&str) -> f64| ["hr@10", "ndcg@10", "mrr", "log_loss"].map(value);
+    let [hr, ndcg, mrr, loss] = of(&|name| number(&result[name]));
+    println!(
+        "{name:<11} HR@10 {hr:.4}  NDCG@10 {ndcg:.4}  MRR {mrr:.4}  log loss {loss:.3}   {:?}",
+        of(&|name| number(&result["popularity"][name])).map(|x| (x * 1e4).round() / 1e4)
+    );
+    for row in result.get("ablation").and_then(Value::as_array).into_iter().flatten() {
+        println!("  {row}");
+    }
+}
+
+/// What `train_sequence` has written for a variant.
+fn sequence_encoder(
+    arguments: &Arguments,
+    variant: Variant,
+) -> Result<Option<NextItemModel>, Box<dyn Error>> {
+    let Some(folder) = &arguments.sequence else { return Ok(None) };
+    let folder = folder.join(variant.name());
+    if variant == Variant::Refit && !folder.join("config.json").exists() {
+        eprintln!("no refitted sequence encoder: the one of the training items stands in");
+        return Ok(None);
+    }
+    Ok(Some(NextItemModel::load(&folder, &arguments.device)?))
 }
 
 /// The embeddings of all items' texts.

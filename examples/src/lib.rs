@@ -1,8 +1,11 @@
 //! What the examples share: data sets by name, progress bars, bars of text, and errors told to a person.
 
+mod ablation;
 pub mod cold;
 mod dataset;
+mod probabilities;
 mod recovery;
+mod split;
 
 /// Runs the code of the guides.
 #[cfg(doctest)]
@@ -18,8 +21,11 @@ use std::process::ExitCode;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+pub use ablation::{AblationRow, ablation};
 pub use dataset::DatasetArguments;
+pub use probabilities::{Decile, deciles};
 pub use recovery::{Recovery, recovery, shares_by_label};
+pub use split::{Order, Protocol, Sequences, Split};
 
 /// A progress bar on standard error, with the time that is left.
 pub fn progress_bar(length: usize, message: &str) -> ProgressBar {

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use ndarray::{Array2, ArrayView1, s};
 use proclivity_posterior::Predictive;
 use proclivity_rank::{Ranked, TieBreak, rank_of, top_k};
 use rayon::prelude::*;
@@ -87,7 +88,7 @@ impl FullRankingConfig {
 /// renormalised over the candidates.
 ///
 /// The results depend neither on the number of threads nor on the order of the other cases.
-/// Memory is one catalog per thread and one list per case.
+/// Memory is 32 catalogs per thread and one list per case.
 #[derive(Debug, Clone)]
 pub struct FullRanking<'a> {
     cutoffs: Vec<usize>,
@@ -119,7 +120,7 @@ pub struct Evaluation {
 }
 
 impl FullRanking<'_> {
-    /// Evaluates a predictive; `progress` is told after each case how many are done, from
+    /// Evaluates a predictive; `progress` is told now and then how many cases are done, from
     /// whichever thread did it.
     ///
     /// # Errors
@@ -134,20 +135,25 @@ impl FullRanking<'_> {
     ) -> Result<Evaluation, EvalError> {
         self.check(predictive, cases)?;
         let done = AtomicUsize::new(0);
-        let results: Vec<Result<UserResult, EvalError>> = cases
-            .par_iter()
-            .with_min_len(8)
+        let results: Vec<Vec<Result<UserResult, EvalError>>> = cases
+            .par_chunks(BATCH)
             .map_init(
                 || Buffers::new(predictive.item_count()),
-                |buffers, case| {
-                    let result = self.evaluate_case(predictive, case, buffers);
-                    progress(done.fetch_add(1, Ordering::Relaxed) + 1);
-                    result
+                |Buffers { log_probs, seen }, cases| {
+                    let histories: Vec<&[u32]> = cases.iter().map(|case| case.history).collect();
+                    let mut log_probs = log_probs.slice_mut(s![..cases.len(), ..]);
+                    predictive.log_probs_batch(&histories, log_probs.view_mut());
+                    let of_case = |(case, log_probs): (&Case<'_>, ArrayView1<'_, f64>)| {
+                        self.evaluate_case(case, &log_probs.to_vec(), seen)
+                    };
+                    let results = cases.iter().zip(log_probs.outer_iter()).map(of_case).collect();
+                    progress(done.fetch_add(cases.len(), Ordering::Relaxed) + cases.len());
+                    results
                 },
             )
             .collect();
         // In order, so that it is always the first error that is reported.
-        let per_user = results.into_iter().collect::<Result<Vec<_>, _>>()?;
+        let per_user = results.into_iter().flatten().collect::<Result<Vec<_>, _>>()?;
         let summary =
             Summary::of(&per_user, &self.cutoffs, &self.information, predictive.item_count())?;
         Ok(Evaluation { per_user, summary })
@@ -176,11 +182,10 @@ impl FullRanking<'_> {
 
     fn evaluate_case(
         &self,
-        predictive: &dyn Predictive,
         case: &Case<'_>,
-        Buffers { log_probs, seen }: &mut Buffers,
+        log_probs: &[f64],
+        seen: &mut [bool],
     ) -> Result<UserResult, EvalError> {
-        predictive.log_probs(case.history, log_probs);
         for &item in case.history {
             seen[item as usize] = true;
         }
@@ -223,15 +228,19 @@ impl Evaluation {
     }
 }
 
+/// How many cases a predictive is asked for at once.
+const BATCH: usize = 32;
+
 /// What a thread reuses from case to case.
 struct Buffers {
-    log_probs: Vec<f64>,
+    /// `[batch, items]`
+    log_probs: Array2<f64>,
     /// The items of the current history; all `false` in between.
     seen: Vec<bool>,
 }
 
 impl Buffers {
     fn new(items: usize) -> Self {
-        Self { log_probs: vec![0.0; items], seen: vec![false; items] }
+        Self { log_probs: Array2::zeros((BATCH, items)), seen: vec![false; items] }
     }
 }

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod config;
+mod ensemble;
 mod error;
 mod language;
 mod learn;
@@ -10,6 +11,10 @@ mod user;
 mod views;
 
 pub use config::{EvidenceWeights, RecommenderConfig};
+pub use ensemble::{
+    CalibratedEnsemble, Calibration, Ensemble, EnsembleConfig, EnsembleData, EnsembleSearch,
+    EnsembleSelection, ItemTexts, MemberConfig, Trial, WeightedMember,
+};
 pub use error::ProclivityError;
 pub use language::first_item_distribution;
 pub use learn::{LearnConfig, Learned, LearningData, behaviour_text, first_occurrences, learn};

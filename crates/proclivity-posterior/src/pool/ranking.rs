@@ -171,7 +171,7 @@ impl WeightSearch {
     /// NDCG.
     ///
     /// The first weight that isn't 0 stays as it is, since ranking knows weights only up to their
-    /// scale. An item whose rank is a range counts at its first rank: at a cutoff well below the
+    /// scale, and a member that starts at 0 stays out. An item whose rank is a range counts at its first rank: at a cutoff well below the
     /// `top` of the cases the difference is small, and [`RankingCase::rank`] tells how often there
     /// is any. The result doesn't depend on threads.
     ///
@@ -190,9 +190,8 @@ impl WeightSearch {
         for case in cases {
             same_length("members of a case", start.weights().len(), case.target.len())?;
         }
-        let fixed = start.weights().iter().position(|&weight| weight != 0.0);
-        let free: Vec<usize> =
-            (0..start.weights().len()).filter(|&member| Some(member) != fixed).collect();
+        let taking_part = |&member: &usize| start.weights()[member] != 0.0;
+        let free: Vec<usize> = (0..start.weights().len()).filter(taking_part).skip(1).collect();
         let mut weights = start.weights().to_vec();
         let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
         let ndcg = coordinate_search(&mut weights, &free, self, &mut rng, |weights| {

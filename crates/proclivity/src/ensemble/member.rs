@@ -1,0 +1,195 @@
+//! A fitted member: a score for every item after each of several histories.
+
+use ndarray::{Array2, ArrayViewMut2, Axis};
+use proclivity_encoder::NextItemModel;
+use proclivity_posterior::{
+    Ease, EaseModel, Kernel, Linear, LinearModel, NextStep, Precision, Predictive,
+    positive_log_scores,
+};
+use rayon::prelude::*;
+
+use crate::{MemberConfig, ProclivityError, item_counts};
+
+/// What the texts of all items say: their embeddings, and which are close.
+#[derive(Debug, Clone)]
+pub struct ItemTexts {
+    embeddings: Array2<f32>,
+    kernel: Kernel,
+}
+
+impl ItemTexts {
+    /// Normalises the rows of `embeddings`, `[items, dim]`, and keeps for every item a softmax of
+    /// `temperature` · cosine over its nearest `neighbors`.
+    ///
+    /// # Errors
+    /// [`ProclivityError::Posterior`] for what [`Kernel::nearest`] refuses.
+    pub fn new(
+        mut embeddings: Array2<f32>,
+        neighbors: usize,
+        temperature: f64,
+    ) -> Result<Self, ProclivityError> {
+        normalize_rows(&mut embeddings);
+        let kernel = Kernel::nearest(embeddings.view(), neighbors, temperature)?;
+        Ok(Self { embeddings, kernel })
+    }
+
+    /// Which items' texts are close.
+    pub fn kernel(&self) -> &Kernel {
+        &self.kernel
+    }
+
+    /// A vector of unit length for each item, `[items, dim]`.
+    pub fn embeddings(&self) -> &Array2<f32> {
+        &self.embeddings
+    }
+}
+
+/// What members are fitted with beside the sequences.
+#[derive(Debug, Clone, Copy)]
+pub struct EnsembleData<'a> {
+    /// How many items the catalog has.
+    pub items: usize,
+    /// Without texts, no member has a kernel, and there is no text member.
+    pub texts: Option<&'a ItemTexts>,
+    /// The trained sequence encoder, where there is one. It isn't fitted again.
+    pub sequence: Option<&'a NextItemModel>,
+}
+
+#[derive(Debug)]
+pub(super) enum Member<'a> {
+    NextStep(NextStep),
+    Linear(LinearModel),
+    Ease(EaseModel),
+    Text { texts: &'a ItemTexts, decay: f64 },
+    Popularity(Vec<f64>),
+    Sequence(&'a NextItemModel),
+}
+
+/// The scores of all items after one history.
+type OfHistory<'a> = dyn Fn(&[u32]) -> Result<Vec<f64>, ProclivityError> + Sync + 'a;
+
+/// What a cosine is multiplied by.
+const COSINE_SCALE: f64 = 6.0;
+
+/// Scores of linear models are at least this before their logarithm is taken.
+const FLOOR: f64 = 1e-4;
+
+impl<'a> Member<'a> {
+    pub(super) fn fit(
+        config: &MemberConfig,
+        sequences: &[&[u32]],
+        data: &EnsembleData<'a>,
+    ) -> Result<Self, ProclivityError> {
+        let kernel = || data.texts.map(|texts| texts.kernel.clone());
+        Ok(match config {
+            MemberConfig::NextStep(config) => {
+                Self::NextStep(NextStep::fit(config.clone(), sequences, data.items, kernel())?)
+            }
+            MemberConfig::Linear(config) => {
+                Self::Linear(Linear::new(config.clone(), data.items, kernel())?.fit(sequences)?)
+            }
+            MemberConfig::Ease { ridge } => {
+                Self::Ease(Ease::new(data.items, *ridge, Precision::Single)?.fit(sequences)?)
+            }
+            MemberConfig::Text { decay } => {
+                let texts = data.texts.ok_or(ProclivityError::Empty { what: "item texts" })?;
+                Self::Text { texts, decay: *decay }
+            }
+            MemberConfig::Popularity { strength } => {
+                let counts = item_counts(sequences, data.items);
+                let total = counts.iter().sum::<u64>() as f64 + strength;
+                let evenly = strength / data.items as f64;
+                let share = |&count: &u64| ((count as f64 + evenly) / total).ln();
+                Self::Popularity(counts.iter().map(share).collect())
+            }
+            MemberConfig::Sequence => Self::Sequence(
+                data.sequence.ok_or(ProclivityError::Empty { what: "sequence encoders" })?,
+            ),
+        })
+    }
+
+    /// Whether the scores are log-probabilities as they are.
+    pub(super) fn is_log_prob(&self) -> bool {
+        matches!(self, Self::NextStep(_) | Self::Popularity(_) | Self::Sequence(_))
+    }
+
+    /// Writes the scores, `[histories, items]`.
+    pub(super) fn scores(
+        &self,
+        histories: &[&[u32]],
+        mut out: ArrayViewMut2<'_, f64>,
+    ) -> Result<(), ProclivityError> {
+        let mut each = |of: &OfHistory<'_>| {
+            let rows = out.axis_iter_mut(Axis(0)).into_par_iter().zip(histories);
+            rows.try_for_each(|(mut row, history)| {
+                row.iter_mut().zip(of(history)?).for_each(|(to, from)| *to = from);
+                Ok(())
+            })
+        };
+        match self {
+            Self::NextStep(model) => each(&|history| {
+                let mut scores = vec![0.0; model.item_count()];
+                model.log_probs(history, &mut scores);
+                Ok(scores)
+            }),
+            Self::Linear(model) => each(&|history| {
+                let mut scores = model.scores(history)?;
+                positive_log_scores(&mut scores, FLOOR)?;
+                Ok(scores)
+            }),
+            Self::Ease(model) => each(&|history| {
+                let mut scores = model.scores(history)?;
+                positive_log_scores(&mut scores, FLOOR)?;
+                Ok(scores)
+            }),
+            Self::Text { texts, decay } => {
+                let cosines = taste(texts, histories, *decay).dot(&texts.embeddings.t());
+                out.zip_mut_with(&cosines, |to, &from| *to = COSINE_SCALE * f64::from(from));
+                Ok(())
+            }
+            Self::Popularity(log_shares) => {
+                for mut row in out.rows_mut() {
+                    row.iter_mut().zip(log_shares).for_each(|(to, &from)| *to = from);
+                }
+                Ok(())
+            }
+            Self::Sequence(model) => {
+                let rows: Vec<_> = out.axis_iter_mut(Axis(0)).map(std::sync::Mutex::new).collect();
+                model.for_each_log_probs(histories, &|position, log_probs| {
+                    if let Ok(mut row) = rows[position].lock() {
+                        row.iter_mut().zip(log_probs).for_each(|(to, &from)| *to = f64::from(from));
+                    }
+                })?;
+                Ok(())
+            }
+        }
+    }
+}
+
+/// The direction of the decayed mean of each history's embeddings, `[histories, dim]`; zeros for an
+/// empty history.
+fn taste(texts: &ItemTexts, histories: &[&[u32]], decay: f64) -> Array2<f32> {
+    let mut means = Array2::zeros((histories.len(), texts.embeddings.ncols()));
+    for (history, mut mean) in histories.iter().zip(means.rows_mut()) {
+        let mut weight = 1.0_f64;
+        for &item in history.iter().rev() {
+            mean.scaled_add(weight as f32, &texts.embeddings.row(item as usize));
+            weight *= decay;
+            if weight < 1e-6 {
+                break;
+            }
+        }
+    }
+    normalize_rows(&mut means);
+    means
+}
+
+/// Gives every row that isn't zero unit length.
+pub(crate) fn normalize_rows(rows: &mut Array2<f32>) {
+    for mut row in rows.rows_mut() {
+        let norm = row.dot(&row).sqrt();
+        if norm > 0.0 {
+            row /= norm;
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! Several models of what comes next as one: fitted, pooled, chosen on validation, calibrated.
+
+mod calibrate;
+mod config;
+mod fitted;
+mod member;
+mod select;
+
+pub use calibrate::{CalibratedEnsemble, Calibration};
+pub use config::{EnsembleConfig, MemberConfig, WeightedMember};
+pub use fitted::Ensemble;
+pub use member::{EnsembleData, ItemTexts};
+pub use select::{EnsembleSearch, EnsembleSelection, Trial};

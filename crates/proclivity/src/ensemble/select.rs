@@ -1,0 +1,240 @@
+//! Choosing an ensemble's members, their hyper-parameters and weights on validation data.
+
+use proclivity_eval::{Case, FullRankingConfig};
+use proclivity_posterior::{
+    LinearConfig, LogLinearPool, NextStepConfig, Precision, RankingCase, Timescale, WeightSearch,
+};
+use proclivity_rank::TieBreak;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Ensemble, EnsembleConfig, EnsembleData, MemberConfig, ProclivityError, WeightedMember,
+    item_counts, select_next_step,
+};
+
+/// How an ensemble is chosen: each member's hyper-parameters by the NDCG@10 that it has alone, then
+/// the weights by the NDCG@10 of the pool, then members that bring nothing are left out.
+///
+/// | parameter | default | purpose | range |
+/// |---|---|---|---|
+/// | `cubic_items` | 20,000 | largest catalog for members whose cost is cubic in the items | any |
+/// | `two_timescale_items` | 5,000 | largest catalog for EASE and for linear members of two timescales | any |
+/// | `sweeps` | 1 | passes over next-step's parameters | any |
+/// | `top` | 50 | rivals by each member that a validation case keeps | from 1 |
+/// | `worth` | 0.0002 | NDCG@10 that a member has to bring on validation to be kept | any |
+/// | `weights` | [`WeightSearch`] | the search of weights | |
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[expect(missing_docs, reason = "the table documents each")]
+pub struct EnsembleSearch {
+    pub cubic_items: usize,
+    pub two_timescale_items: usize,
+    pub sweeps: usize,
+    pub top: usize,
+    pub worth: f64,
+    pub weights: WeightSearch,
+}
+
+impl Default for EnsembleSearch {
+    fn default() -> Self {
+        Self {
+            cubic_items: 20_000,
+            two_timescale_items: 5_000,
+            sweeps: 1,
+            top: 50,
+            worth: 2e-4,
+            weights: WeightSearch::default(),
+        }
+    }
+}
+
+/// What was chosen on validation.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct EnsembleSelection {
+    /// The members and their weights.
+    pub config: EnsembleConfig,
+    /// NDCG@10 on validation.
+    pub ndcg: f64,
+    /// The NDCG@10 of each candidate alone, on validation.
+    pub tried: Vec<Trial>,
+}
+
+/// A candidate for a member, alone.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Trial {
+    /// The candidate.
+    pub member: MemberConfig,
+    /// Its NDCG@10 on validation.
+    pub ndcg: f64,
+}
+
+impl EnsembleSearch {
+    /// Chooses on `validation`, whose cases the members, fitted to `train`, haven't seen.
+    ///
+    /// The same data give the same choice, whatever the number of threads. `progress` is told what
+    /// is being done, and which share of the steps is behind.
+    ///
+    /// # Errors
+    /// [`ProclivityError::Eval`] without cases or for an item outside of the catalog, and what
+    /// fitting refuses.
+    pub fn run(
+        &self,
+        data: &EnsembleData<'_>,
+        train: &[&[u32]],
+        validation: &[Case<'_>],
+        ties: &TieBreak,
+        progress: &mut dyn FnMut(&str, f64),
+    ) -> Result<EnsembleSelection, ProclivityError> {
+        data.check()?;
+        let counts = item_counts(train, data.items);
+        let ranking = FullRankingConfig::default().build(&counts, ties)?;
+        let mut tried: Vec<Trial> = Vec::new();
+
+        let kernel = data.texts.map(|texts| texts.kernel());
+        let next_step = select_next_step(
+            NextStepConfig::default(),
+            train,
+            validation,
+            kernel,
+            ties,
+            self.sweeps,
+            |done, planned, _| progress("next-step", 0.5 * done as f64 / planned as f64),
+        )?;
+        tried.push(Trial {
+            member: MemberConfig::NextStep(next_step.best.clone()),
+            ndcg: next_step.value,
+        });
+        let others = self.candidates(data);
+        let count = others.iter().map(Vec::len).sum::<usize>() as f64;
+        let mut chosen = vec![tried[0].clone()];
+        for candidates in others {
+            let mut best: Option<Trial> = None;
+            for member in candidates {
+                progress(member.name(), 0.5 + 0.3 * (tried.len() - 1) as f64 / count);
+                let alone = EnsembleConfig::single(member.clone()).fit(train, data)?;
+                let evaluation = ranking.evaluate(&alone, validation, &|_| {})?;
+                let ndcg = evaluation.summary().get("ndcg@10").unwrap_or(f64::NAN);
+                let trial = Trial { member, ndcg };
+                if best.as_ref().is_none_or(|best| trial.ndcg > best.ndcg) {
+                    best = Some(trial.clone());
+                }
+                tried.push(trial);
+            }
+            chosen.extend(best);
+        }
+        // The strongest first: the search keeps its weight at one.
+        chosen.sort_by(|a, b| b.ndcg.total_cmp(&a.ndcg));
+        let members = chosen.into_iter().map(|trial| {
+            let weight = starting_weight(&trial.member);
+            WeightedMember { member: trial.member, weight }
+        });
+        let start = EnsembleConfig { members: members.collect() };
+        progress("scoring", 0.8);
+        let mut ensemble = start.fit(train, data)?;
+        // Once around the start, once around what that led to, so that what ranks high there is kept.
+        let mut cases = self.ranking_cases(&ensemble, validation)?;
+        for share in [0.85, 0.9] {
+            progress("weights", share);
+            let (pool, _) = self.weights.fit(ensemble.pool(), &cases)?;
+            ensemble = ensemble.with_pool(pool)?;
+            cases = self.ranking_cases(&ensemble, validation)?;
+        }
+        let (pool, ndcg) = self.weigh(ensemble.pool(), &cases)?;
+        progress("weights", 1.0);
+        let mut config = start.with_weights(pool.weights());
+        config.members.retain(|member| member.weight != 0.0);
+        Ok(EnsembleSelection { config, ndcg, tried })
+    }
+
+    /// What held-out events say about weights: computed once, for every weighting of the members.
+    ///
+    /// Cases whose target stands in the history say nothing here and are left out.
+    ///
+    /// # Errors
+    /// [`ProclivityError::Posterior`] for an item outside of the catalog.
+    pub fn ranking_cases(
+        &self,
+        ensemble: &Ensemble<'_>,
+        validation: &[Case<'_>],
+    ) -> Result<Vec<RankingCase>, ProclivityError> {
+        let cases: Vec<&Case<'_>> =
+            validation.iter().filter(|case| !case.history.contains(&case.target)).collect();
+        ensemble.each(&cases, |case, scores| {
+            let (history, target, around) = (case.history, case.target, ensemble.pool());
+            Ok(RankingCase::new(scores.view(), history, target, around, self.top)?)
+        })
+    }
+
+    /// The best weights that a search from `start` finds; then, one by one, members whose absence
+    /// costs less than `worth` get a weight of 0, others being weighed anew. The NDCG@10 with it.
+    ///
+    /// # Errors
+    /// [`ProclivityError::Posterior`] without cases or for those of other members.
+    pub fn weigh(
+        &self,
+        start: &LogLinearPool,
+        cases: &[RankingCase],
+    ) -> Result<(LogLinearPool, f64), ProclivityError> {
+        let (mut pool, mut best) = self.weights.fit(start, cases)?;
+        loop {
+            let members = pool.weights().len();
+            let kept: Vec<usize> = (0..members).filter(|&m| pool.weights()[m] != 0.0).collect();
+            let mut least: Option<(LogLinearPool, f64)> = None;
+            for &left_out in kept.iter().filter(|_| kept.len() > 1) {
+                let fewer = self.weights.fit(&without(&pool, left_out)?, cases)?;
+                if least.as_ref().is_none_or(|(_, ndcg)| fewer.1 > *ndcg) {
+                    least = Some(fewer);
+                }
+            }
+            match least {
+                Some((fewer, ndcg)) if ndcg > best - self.worth => (pool, best) = (fewer, ndcg),
+                _ => return Ok((pool, best)),
+            }
+        }
+    }
+
+    /// The candidates for each member but next-step.
+    fn candidates(&self, data: &EnsembleData<'_>) -> Vec<Vec<MemberConfig>> {
+        let mut candidates = vec![vec![MemberConfig::Popularity { strength: data.items as f64 }]];
+        if data.texts.is_some() {
+            let text = [0.5, 0.65, 0.8, 0.9].map(|decay| MemberConfig::Text { decay });
+            candidates.push(text.to_vec());
+        }
+        let semantic_weight = if data.texts.is_some() { 0.1 } else { 0.0 };
+        let linear = |timescales: Vec<Timescale>| {
+            let precision = Precision::Single;
+            MemberConfig::Linear(LinearConfig { timescales, precision, ..LinearConfig::default() })
+        };
+        let fast = |ridge| Timescale { ridge, semantic_weight, ..Timescale::default() };
+        let slow = |ridge| Timescale { decay: 0.97, window: 50, ridge, semantic_weight: 0.0 };
+        if data.items <= self.two_timescale_items {
+            let ridges = [(50.0, 1000.0), (200.0, 4000.0), (800.0, 16_000.0)];
+            candidates.push(ridges.map(|(f, s)| linear(vec![fast(f), slow(s)])).to_vec());
+            let ease = [100.0, 300.0, 1000.0].map(|ridge| MemberConfig::Ease { ridge });
+            candidates.push(ease.to_vec());
+        } else if data.items <= self.cubic_items {
+            candidates.push([10.0, 20.0, 50.0].map(|ridge| linear(vec![fast(ridge)])).to_vec());
+        }
+        if data.sequence.is_some() {
+            candidates.push(vec![MemberConfig::Sequence]);
+        }
+        candidates
+    }
+}
+
+/// The pool with a weight of 0 for one member.
+fn without(pool: &LogLinearPool, member: usize) -> Result<LogLinearPool, ProclivityError> {
+    let mut weights = pool.weights().to_vec();
+    weights[member] = 0.0;
+    Ok(LogLinearPool::new(weights)?)
+}
+
+/// Where the search of a weight begins: what is best for one data set is seldom far off for another.
+fn starting_weight(member: &MemberConfig) -> f64 {
+    match member {
+        MemberConfig::NextStep(_) | MemberConfig::Sequence => 1.0,
+        MemberConfig::Linear(_) | MemberConfig::Text { .. } => 0.5,
+        MemberConfig::Ease { .. } => 0.3,
+        MemberConfig::Popularity { .. } => -0.1,
+    }
+}

@@ -1,0 +1,96 @@
+//! What the test loses without a part of an ensemble, the rest being weighed anew on validation.
+
+use std::error::Error;
+
+use proclivity::eval::metrics::{hit_rate, ndcg};
+use proclivity::eval::{Evaluation, FullRankingConfig, PairedBootstrap, paired_bootstrap};
+use proclivity::posterior::LogLinearPool;
+use proclivity::rank::TieBreak;
+use proclivity::{
+    Ensemble, EnsembleConfig, EnsembleData, EnsembleSearch, MemberConfig, item_counts,
+};
+use serde::Serialize;
+
+use crate::cold::mean;
+use crate::{Split, progress_bar};
+
+/// An ensemble with a part left out, or a member alone, on the test.
+#[derive(Debug, Clone, Serialize)]
+pub struct AblationRow {
+    /// What is left out, or the member that is alone.
+    pub ensemble: String,
+    /// HR@10.
+    #[serde(rename = "hr@10")]
+    pub hr: f64,
+    /// NDCG@10.
+    #[serde(rename = "ndcg@10")]
+    pub ndcg: f64,
+    /// What the whole ensemble's NDCG@10 has above that: mean over users and 95 % interval.
+    pub loss: PairedBootstrap,
+}
+
+/// Fitted on training items: the ensemble without each member, each member alone, and everything
+/// that texts bring left out. Hyper-parameters stay as they were chosen.
+///
+/// # Errors
+/// What fitting or ranking refuses.
+pub fn ablation(
+    search: &EnsembleSearch,
+    config: &EnsembleConfig,
+    split: &Split<'_>,
+    data: &EnsembleData<'_>,
+    ties: &TieBreak,
+) -> Result<Vec<AblationRow>, Box<dyn Error>> {
+    let counts = item_counts(&split.train, data.items);
+    let ranking = FullRankingConfig::default().build(&counts, ties)?;
+    let told = |ensemble: &Ensemble<'_>| -> Result<Evaluation, Box<dyn Error>> {
+        Ok(ranking.evaluate(ensemble, &split.test, &|_| {})?)
+    };
+    let mut ensemble = config.fit(&split.train, data)?;
+    let whole = told(&ensemble)?.values(|ranks| ndcg(ranks, 10));
+    let row = |name: String, evaluation: &Evaluation| -> Result<AblationRow, Box<dyn Error>> {
+        let of = evaluation.values(|ranks| ndcg(ranks, 10));
+        Ok(AblationRow {
+            ensemble: name,
+            hr: mean(&evaluation.values(|ranks| hit_rate(ranks, 10))),
+            ndcg: mean(&of),
+            loss: paired_bootstrap(&whole, &of, 10_000, 0.95, 0)?,
+        })
+    };
+    let cases = search.ranking_cases(&ensemble, &split.validation)?;
+    let weights = config.weights();
+    let bar = progress_bar(2 * weights.len() + 1, "ablation");
+    let mut rows = Vec::new();
+    for (at, member) in config.members.iter().enumerate() {
+        let name = member.member.name();
+        if weights.len() > 1 {
+            let mut fewer = weights.clone();
+            fewer[at] = 0.0;
+            let (pool, _) = search.weights.fit(&LogLinearPool::new(fewer)?, &cases)?;
+            ensemble = ensemble.with_pool(pool)?;
+            rows.push(row(format!("without {name}"), &told(&ensemble)?)?);
+        }
+        bar.inc(1);
+        let mut alone = vec![0.0; weights.len()];
+        alone[at] = 1.0;
+        ensemble = ensemble.with_pool(LogLinearPool::new(alone)?)?;
+        rows.push(row(format!("{name} alone"), &told(&ensemble)?)?);
+        bar.inc(1);
+    }
+    drop(ensemble);
+    if data.texts.is_some() {
+        let mut without = config.without(|member| matches!(member, MemberConfig::Text { .. }));
+        for member in &mut without.members {
+            if let MemberConfig::Linear(linear) = &mut member.member {
+                linear.timescales.iter_mut().for_each(|scale| scale.semantic_weight = 0.0);
+            }
+        }
+        let data = EnsembleData { texts: None, ..*data };
+        let ensemble = without.fit(&split.train, &data)?;
+        let cases = search.ranking_cases(&ensemble, &split.validation)?;
+        let (pool, _) = search.weights.fit(ensemble.pool(), &cases)?;
+        rows.push(row("without texts".to_owned(), &told(&ensemble.with_pool(pool)?)?)?);
+    }
+    bar.finish_and_clear();
+    Ok(rows)
+}
