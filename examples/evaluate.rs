@@ -30,8 +30,8 @@ use proclivity::text::item_text;
 use proclivity::{EnsembleConfig, EnsembleData, EnsembleSearch, ItemTexts, item_counts};
 use proclivity_examples::cold::{ColdItems, ColdResult, mean};
 use proclivity_examples::{
-    DatasetArguments, Order, Protocol, Sequences, Split, ablation, deciles, peak_rss_mb,
-    progress_bar, tell,
+    DatasetArguments, Order, Protocol, Sequences, Split, ablation, cold_users, deciles,
+    peak_rss_mb, progress_bar, tell,
 };
 use serde_json::{Map, Value, json};
 
@@ -73,6 +73,10 @@ struct Arguments {
     /// Which items these are.
     #[arg(long, default_value_t = 0)]
     cold_seed: u64,
+    /// Measures also how well the next item of users is ranked after 0, 1, 2, 3 and 5 events, this
+    /// share of all users being left out of the fit.
+    #[arg(long)]
+    cold_users: Option<f64>,
     /// Another checkpoint to compare with on cold items.
     #[arg(long, requires = "cold_items")]
     against: Option<PathBuf>,
@@ -145,7 +149,12 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let (config, mut chosen) = match &arguments.parameters {
         Some(path) => (serde_json::from_reader(File::open(path)?)?, Map::new()),
         None => {
+            let mut doing = String::new();
             let mut told = |what: &str, share: f64| {
+                if doing != what && bar.is_hidden() {
+                    eprintln!("choosing: {what}, {:.0} s", start.elapsed().as_secs_f64());
+                }
+                doing = what.to_owned();
                 bar.set_message(format!("choosing: {what}"));
                 bar.set_position((1000.0 * share) as u64);
             };
@@ -196,6 +205,14 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
             write_predictions(file, &split.test, &evaluation, user_id, item_id)?;
         }
         chosen = Map::new();
+    }
+    if let Some(share) = arguments.cold_users {
+        let users = sequences.items();
+        let rows = cold_users(&config, users, share, arguments.seed, &data, &ties)?;
+        if !arguments.json {
+            rows.iter().for_each(|row| println!("{row:?}"));
+        }
+        output.insert("cold_users".to_owned(), json!(rows));
     }
     if arguments.json {
         println!("{}", serde_json::to_string_pretty(&Value::Object(output))?);
@@ -317,6 +334,8 @@ fn cold(
     };
     let result = measure(model)?;
     let mut output = result.json();
+    let ranked = items.without_them(&all, embed(arguments, catalog, model)?, &ties, &test)?;
+    output.insert("next_step".to_owned(), json!(ranked));
     output.insert("cold_items".to_owned(), json!(items.count()));
     output.insert("items".to_owned(), json!(catalog.len()));
     output.insert("validation_users".to_owned(), json!(validation.len()));

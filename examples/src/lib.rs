@@ -2,6 +2,7 @@
 
 mod ablation;
 pub mod cold;
+mod cold_users;
 mod dataset;
 mod probabilities;
 mod recovery;
@@ -22,6 +23,7 @@ use std::process::ExitCode;
 use indicatif::{ProgressBar, ProgressStyle};
 
 pub use ablation::{AblationRow, ablation};
+pub use cold_users::{ColdUsersRow, cold_users};
 pub use dataset::DatasetArguments;
 pub use probabilities::{Decile, deciles};
 pub use recovery::{Recovery, recovery, shares_by_label};

@@ -132,13 +132,13 @@ impl EnsembleSearch {
         progress("scoring", 0.8);
         let mut ensemble = start.fit(train, data)?;
         // Once around the start, once around what that led to, so that what ranks high there is kept.
-        let mut cases = self.ranking_cases(&ensemble, validation)?;
-        for share in [0.85, 0.9] {
-            progress("weights", share);
-            let (pool, _) = self.weights.fit(ensemble.pool(), &cases)?;
-            ensemble = ensemble.with_pool(pool)?;
-            cases = self.ranking_cases(&ensemble, validation)?;
-        }
+        let cases = self.ranking_cases(&ensemble, validation)?;
+        progress("weights", 0.85);
+        let (pool, _) = self.weights.fit(ensemble.pool(), &cases)?;
+        drop(cases);
+        ensemble = ensemble.with_pool(pool)?;
+        let cases = self.ranking_cases(&ensemble, validation)?;
+        progress("weights", 0.9);
         let (pool, ndcg) = self.weigh(ensemble.pool(), &cases)?;
         progress("weights", 1.0);
         let mut config = start.with_weights(pool.weights());
@@ -213,7 +213,7 @@ impl EnsembleSearch {
             let ease = [100.0, 300.0, 1000.0].map(|ridge| MemberConfig::Ease { ridge });
             candidates.push(ease.to_vec());
         } else if data.items <= self.cubic_items {
-            candidates.push([10.0, 20.0, 50.0].map(|ridge| linear(vec![fast(ridge)])).to_vec());
+            candidates.push([20.0, 50.0].map(|ridge| linear(vec![fast(ridge)])).to_vec());
         }
         if data.sequence.is_some() {
             candidates.push(vec![MemberConfig::Sequence]);

@@ -1,0 +1,171 @@
+//! The ensemble on walks around a ring: every item is followed by its right neighbour more often
+//! than not, and items that stand close have close texts.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use ndarray::Array2;
+use proclivity::eval::{Case, FullRankingConfig};
+use proclivity::posterior::{LinearConfig, NextStepConfig, Predictive};
+use proclivity::rank::TieBreak;
+use proclivity::{
+    EnsembleConfig, EnsembleData, EnsembleSearch, ItemTexts, MemberConfig, ProclivityError,
+    WeightedMember, item_counts,
+};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+const ITEMS: usize = 40;
+
+fn walks(users: usize) -> Vec<Vec<u32>> {
+    let mut rng = ChaCha8Rng::seed_from_u64(3);
+    let walk = |_| {
+        let mut at = rng.random_range(0..ITEMS as u32);
+        let step =
+            |rng: &mut ChaCha8Rng| if rng.random_bool(0.7) { 1 } else { rng.random_range(2..6) };
+        (0..9)
+            .map(|_| {
+                at = (at + step(&mut rng)) % ITEMS as u32;
+                at
+            })
+            .collect()
+    };
+    (0..users).map(walk).collect()
+}
+
+fn texts() -> ItemTexts {
+    let angle = |item: usize| item as f32 / ITEMS as f32 * std::f32::consts::TAU;
+    let embeddings = Array2::from_shape_fn((ITEMS, 2), |(item, axis)| {
+        if axis == 0 { angle(item).cos() } else { angle(item).sin() }
+    });
+    ItemTexts::new(embeddings, 5, 6.0).unwrap()
+}
+
+/// Training sequences, validation and test of leave-one-out.
+fn split(walks: &[Vec<u32>]) -> (Vec<&[u32]>, Vec<Case<'_>>, Vec<Case<'_>>) {
+    let case = |(user, walk): (usize, &'_ Vec<u32>), held: usize| -> (u32, usize, u32) {
+        let place = walk.len() - held;
+        (user as u32, place, walk[place])
+    };
+    let cases = |held| {
+        let of = walks.iter().enumerate().map(|one| (case(one, held), one.1));
+        of.map(|((user, place, target), walk)| Case { user, history: &walk[..place], target })
+            .collect::<Vec<_>>()
+    };
+    (walks.iter().map(|walk| &walk[..walk.len() - 2]).collect(), cases(2), cases(1))
+}
+
+fn ties() -> TieBreak {
+    let ids: Vec<String> = (0..ITEMS).map(|item| item.to_string()).collect();
+    TieBreak::new(ids.iter().map(String::as_str), 0)
+}
+
+#[test]
+fn the_chosen_ensemble_is_no_worse_than_any_member_and_does_not_depend_on_threads() {
+    let walks = walks(300);
+    let (train, validation, test) = split(&walks);
+    let texts = texts();
+    let data = EnsembleData { items: ITEMS, texts: Some(&texts), sequence: None };
+    let choose = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let search = EnsembleSearch::default();
+        pool.install(|| search.run(&data, &train, &validation, &ties(), &mut |_, _| ()).unwrap())
+    };
+    let selection = choose(1);
+    assert_eq!(selection, choose(3));
+    // Each member that leaves may cost its worth.
+    let worth = EnsembleSearch::default().worth;
+    for trial in &selection.tried {
+        assert!(trial.ndcg <= selection.ndcg + 5.0 * worth, "{trial:?}");
+    }
+
+    let counts = item_counts(&train, ITEMS);
+    let ties = ties();
+    let ranking = FullRankingConfig::default().build(&counts, &ties).unwrap();
+    let behind: Vec<&[u32]> = train.iter().map(|walk| &walk[..walk.len() - 1]).collect();
+    let fit = |sequences: &[&[u32]]| selection.config.fit(sequences, &data).unwrap();
+    let pooled = ranking.evaluate(&fit(&train), &test, &|_| {}).unwrap();
+    let calibration = fit(&behind).calibration(&validation).unwrap();
+    let calibrated = fit(&train).calibrated(calibration).unwrap();
+    let evaluation = ranking.evaluate(&calibrated, &test, &|_| {}).unwrap();
+    // The list is the pool's; the probabilities are better than the pool's and than chance.
+    for (ours, pools) in evaluation.per_user().iter().zip(pooled.per_user()) {
+        let items = |list: &[proclivity::rank::Ranked]| -> Vec<u32> {
+            list.iter().map(|ranked| ranked.item).collect()
+        };
+        assert_eq!(items(&ours.list), items(&pools.list));
+    }
+    let loss = |of: &proclivity::eval::Evaluation| of.summary().log_loss.unwrap();
+    assert!(loss(&evaluation) < (ITEMS as f64 - 8.0).ln() - 0.5);
+    assert!(loss(&evaluation) < loss(&pooled));
+}
+
+#[test]
+fn a_pool_is_the_weighted_sum_of_its_members_and_probabilities_sum_to_one() {
+    let walks = walks(60);
+    let (train, validation, _) = split(&walks);
+    let texts = texts();
+    let data = EnsembleData { items: ITEMS, texts: Some(&texts), sequence: None };
+    let members = [
+        (MemberConfig::NextStep(NextStepConfig::default()), 1.0),
+        (MemberConfig::Linear(LinearConfig::default()), 0.4),
+        (MemberConfig::Ease { ridge: 10.0 }, 0.2),
+        (MemberConfig::Text { decay: 0.7 }, 0.5),
+        (MemberConfig::Popularity { strength: 40.0 }, -0.2),
+    ];
+    let weighted = |(member, weight)| WeightedMember { member, weight };
+    let config = EnsembleConfig { members: members.into_iter().map(weighted).collect() };
+    let json = serde_json::to_string(&config).unwrap();
+    assert_eq!(serde_json::from_str::<EnsembleConfig>(&json).unwrap(), config);
+
+    let histories: Vec<&[u32]> = vec![&[3, 4, 5], &[], &[39, 0]];
+    let ensemble = config.fit(&train, &data).unwrap();
+    let scores = ensemble.member_scores(&histories).unwrap();
+    for (at, member) in config.members.iter().enumerate() {
+        let alone = EnsembleConfig::single(member.member.clone()).fit(&train, &data).unwrap();
+        let own = alone.member_scores(&histories).unwrap();
+        assert_eq!(own.index_axis(ndarray::Axis(1), 0), scores.index_axis(ndarray::Axis(1), at));
+    }
+    let mut out = vec![0.0; ITEMS];
+    for (history, scores) in histories.iter().zip(scores.outer_iter()) {
+        ensemble.log_probs(history, &mut out);
+        let sum = |item: usize| -> f64 {
+            config.weights().iter().zip(scores.column(item)).map(|(w, s)| w * s).sum()
+        };
+        for item in 1..ITEMS {
+            assert!((out[item] - out[0] - (sum(item) - sum(0))).abs() < 1e-9);
+        }
+        assert!((out.iter().map(|p| p.exp()).sum::<f64>() - 1.0).abs() < 1e-9);
+    }
+    let calibration = ensemble.calibration(&validation).unwrap();
+    let calibrated = ensemble.calibrated(calibration).unwrap();
+    for history in histories {
+        calibrated.log_probs(history, &mut out);
+        assert!((out.iter().map(|p| p.exp()).sum::<f64>() - 1.0).abs() < 1e-9);
+        assert!(history.iter().all(|&item| out[item as usize] == f64::NEG_INFINITY));
+    }
+}
+
+#[test]
+fn what_cannot_be_fitted_is_refused() {
+    let texts = texts();
+    let train: Vec<&[u32]> = vec![&[1, 2, 3]];
+    let data = EnsembleData { items: ITEMS, texts: None, sequence: None };
+    let fit = |member, data: &EnsembleData<'_>| {
+        EnsembleConfig::single(member).fit(&train, data).map(|_| ())
+    };
+    let empty =
+        |what: &str, result| matches!(result, Err(ProclivityError::Empty { what: w }) if w == what);
+    assert!(empty("item texts", fit(MemberConfig::Text { decay: 0.5 }, &data)));
+    assert!(empty("sequence encoders", fit(MemberConfig::Sequence, &data)));
+    let smaller = EnsembleData { items: 3, texts: Some(&texts), sequence: None };
+    let text = MemberConfig::Text { decay: 0.5 };
+    assert!(matches!(
+        fit(text, &smaller),
+        Err(ProclivityError::Count { expected: 3, got: ITEMS, .. })
+    ));
+    assert!(matches!(
+        fit(MemberConfig::Ease { ridge: 0.0 }, &data),
+        Err(ProclivityError::Posterior(_))
+    ));
+    let nothing = EnsembleConfig::default().fit(&train, &data).map(|_| ());
+    assert!(matches!(nothing, Err(ProclivityError::Posterior(_))));
+}
