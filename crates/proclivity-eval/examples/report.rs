@@ -93,10 +93,7 @@ fn probabilities(report: &mut Report, rng: &mut ChaCha8Rng) -> Result<(), Box<dy
     let mut deciles = |power: f64| -> Result<Vec<CalibrationBin>, Box<dyn Error>> {
         let forecasts = (0..200_000).map(|_| {
             let truth = 0.3 * rng.random::<f64>().powi(6) + 5e-5;
-            Forecast {
-                probability: truth.powf(power),
-                happened: rng.random::<f64>() < truth,
-            }
+            Forecast { probability: truth.powf(power), happened: rng.random::<f64>() < truth }
         });
         Ok(Calibration::measure(forecasts.collect())?.deciles)
     };
@@ -145,7 +142,11 @@ fn trade_offs(report: &mut Report) {
         let points = [0.0, 0.1, 0.3, 0.5, 0.7, 0.9].map(|lambda: f64| {
             let ndcg = 0.0677 - strength * lambda.powi(3);
             let point = Point::new(0.31 + 0.4 * lambda / (1.0 + strength * 20.0), ndcg);
-            if lambda == 0.0 { point } else { point.with_label(format!("λ = {lambda}")) }
+            if lambda == 0.0 {
+                point
+            } else {
+                point.with_label(format!("λ = {}", Format::Significant(1).write(lambda)))
+            }
         });
         Series::new(name, points)
     };
@@ -172,11 +173,13 @@ fn trade_offs(report: &mut Report) {
 
 fn cold_users(report: &mut Report) -> Result<(), Box<dyn Error>> {
     let mut series = Vec::new();
-    for (name, hits) in [("with texts", [31, 118, 151, 164, 190]), ("without", [31, 80, 121, 140, 175])]
+    for (name, hits) in
+        [("with texts", [31, 118, 151, 164, 190]), ("without", [31, 80, 121, 140, 175])]
     {
         let points = [0.0, 1.0, 2.0, 3.0, 5.0].into_iter().zip(hits);
-        let points: Result<Vec<Point>, Box<dyn Error>> =
-            points.map(|(events, hits)| Ok(Point::new(events, Interval::rate(hits, 2_000)?))).collect();
+        let points: Result<Vec<Point>, Box<dyn Error>> = points
+            .map(|(events, hits)| Ok(Point::new(events, Interval::rate(hits, 2_000)?)))
+            .collect();
         series.push(Series::new(name, points?));
     }
     let (x, y) = (Axis::linear("events seen"), Axis::linear("HR@10"));

@@ -33,6 +33,24 @@ impl Axis {
 
     /// The scale that shows all these values; `None` where there is nothing to show.
     pub(super) fn scale(&self, values: impl IntoIterator<Item = f64>) -> Option<Scale> {
+        let (low, high, pad) = self.extent(values)?;
+        Some(Scale::new(low - pad, high + pad, self.logarithmic))
+    }
+
+    /// The scale that shows all these values, with an end at zero where that is near: for heights
+    /// to be compared.
+    pub(super) fn scale_by_zero(&self, values: impl IntoIterator<Item = f64>) -> Option<Scale> {
+        let (low, high, pad) = self.extent(values)?;
+        let (low, high) = match self.logarithmic {
+            false if low >= 0.0 && low < 0.4 * high => (0.0, high + pad),
+            false if high <= 0.0 && high > 0.4 * low => (low - pad, 0.0),
+            _ => (low - pad, high + pad),
+        };
+        Some(Scale::new(low, high, self.logarithmic))
+    }
+
+    /// The lowest and the highest position, and the room beyond them.
+    fn extent(&self, values: impl IntoIterator<Item = f64>) -> Option<(f64, f64, f64)> {
         let shown = values.into_iter().filter(|&value| drawable(value));
         let positions: Vec<f64> = match self.logarithmic {
             true => shown.filter(|&value| value > 0.0).map(f64::log10).collect(),
@@ -43,16 +61,10 @@ impl Axis {
         let pad = match high - low {
             0.0 if self.logarithmic || low == 0.0 => 0.5,
             0.0 => 0.1 * low.abs(),
-            span => 0.04 * span,
+            // Not less than what can be told from the value.
+            span => (0.04 * span).max(1e-9 * low.abs().max(high.abs())),
         };
-        let (mut low, mut high) = (low - pad, high + pad);
-        // Zero is shown where it is near, so that heights can be compared.
-        if !self.logarithmic && low + pad >= 0.0 && low < 0.5 * high {
-            low = 0.0;
-        } else if !self.logarithmic && high - pad <= 0.0 && high > 0.5 * low {
-            high = 0.0;
-        }
-        Some(Scale::new(low, high, self.logarithmic))
+        Some((low, high, pad))
     }
 }
 
@@ -77,6 +89,11 @@ impl Scale {
         Self { low, high, logarithmic, ticks, tick_format }
     }
 
+    /// Whether a value that can be drawn lies at the lower end because it has no logarithm.
+    pub(super) fn is_off(&self, value: f64) -> bool {
+        self.logarithmic && value <= 0.0
+    }
+
     /// From 0 to 1.
     pub(super) fn unit() -> Self {
         Self::new(0.0, 1.0, false)
@@ -87,10 +104,18 @@ impl Scale {
         Self { ticks: Vec::new(), ..Self::new(0.0, count as f64, false) }
     }
 
+    /// Without so many ticks that their labels, as wide as `width` says, need more than `room`.
+    pub(super) fn thinned(mut self, width: impl Fn(&str) -> i32, room: i32) -> Self {
+        let needed: i32 = self.ticks.iter().map(|tick| width(&self.format_ext(tick))).sum();
+        let every = needed.max(1).div_euclid(room.max(1)) as usize + 1;
+        self.ticks = self.ticks.into_iter().step_by(every).collect();
+        self
+    }
+
     /// Where a value lies; what cannot be shown lies at an end.
     fn position(&self, value: f64) -> f64 {
         let position = match self.logarithmic {
-            true if value <= 0.0 => self.low,
+            _ if self.is_off(value) => self.low,
             true => value.log10(),
             false => value,
         };
@@ -153,7 +178,7 @@ fn even_ticks(low: f64, high: f64) -> (Vec<f64>, Format) {
     let rough = (high - low) / 5.0;
     let power = rough.log10().floor();
     let step = [1.0, 2.0, 5.0, 10.0].map(|multiple| multiple * 10f64.powf(power));
-    let step = step.into_iter().find(|&step| step >= 0.999 * rough).unwrap_or(rough);
+    let step = step.into_iter().find(|&step| step >= 0.8 * rough).unwrap_or(rough);
     let (first, last) = ((low / step).ceil(), (high / step + 1e-9).floor());
     // No ticks where neighbours would be written alike.
     if !step.is_normal() || first.abs().max(last.abs()) > 1e9 {
@@ -174,7 +199,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn ticks(axis: &Axis, values: &[f64]) -> Vec<String> {
-        let scale = axis.scale(values.iter().copied()).unwrap();
+        let scale = axis.scale_by_zero(values.iter().copied()).unwrap();
         scale.ticks.iter().map(|tick| scale.format_ext(tick)).collect()
     }
 
@@ -184,10 +209,27 @@ mod tests {
         assert_eq!(ticks(&linear, &[0.02, 0.121]), [".00", ".05", ".10"]);
         assert_eq!(ticks(&linear, &[0.0, 5.0]), ["0", "1", "2", "3", "4", "5"]);
         assert_eq!(ticks(&linear, &[-0.01, 0.021]), ["−.01", ".00", ".01", ".02"]);
-        assert_eq!(ticks(&linear, &[12_101.0, 22_363.0]), ["15,000", "20,000"]);
+        assert_eq!(
+            ticks(&linear, &[12_101.0, 22_363.0]),
+            ["12,000", "14,000", "16,000", "18,000", "20,000", "22,000"]
+        );
         let log = Axis::logarithmic("");
         assert_eq!(ticks(&log, &[2e-5, 0.2]), [".0001", ".001", ".01", ".1"]);
         assert_eq!(ticks(&log, &[0.01, 0.1]), [".01", ".02", ".05", ".1"]);
+    }
+
+    #[test]
+    fn equal_values_lie_in_the_middle() {
+        for (axis, value) in [
+            (Axis::linear(""), 0.12),
+            (Axis::linear(""), -3e9),
+            (Axis::linear(""), 0.0),
+            (Axis::logarithmic(""), 20.0),
+        ] {
+            let scale = axis.scale([value, value]).unwrap();
+            assert_eq!(scale.map(&value, (0, 1000)), 500);
+            assert!(scale.ticks.len() >= 3, "{scale:?}");
+        }
     }
 
     #[test]
@@ -200,7 +242,7 @@ mod tests {
         #[test]
         fn every_value_lies_on_its_scale(values in prop::collection::vec(any::<f64>(), 1..9)) {
             for axis in [Axis::linear(""), Axis::logarithmic("")] {
-                let Some(scale) = axis.scale(values.iter().copied()) else { continue };
+                let Some(scale) = axis.scale_by_zero(values.iter().copied()) else { continue };
                 prop_assert!(scale.low < scale.high, "{scale:?}");
                 prop_assert!(scale.ticks.len() <= 12, "{scale:?}");
                 for tick in &scale.ticks {

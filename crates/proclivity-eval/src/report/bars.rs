@@ -26,7 +26,7 @@ pub(super) fn scale(axis: &Axis, bars: &[Bar]) -> Option<Scale> {
     let drawn = bars.iter().map(|bar| bar.value).filter(|bar| drawable(bar.value));
     let values: Vec<f64> = drawn.flat_map(|bar| [bar.value, bar.low, bar.high]).collect();
     axis.scale(values.iter().copied())?;
-    axis.scale(values.into_iter().chain([0.0]))
+    axis.scale_by_zero(values.into_iter().chain([0.0]))
 }
 
 /// Draws the bars, each with its label to the left and its number to the right.
@@ -41,9 +41,7 @@ pub(super) fn draw(canvas: &Canvas<'_>, axis: &Axis, scale: &Scale, bars: &[Bar]
     for (row, (bar, (lines, number))) in bars.iter().zip(labels.iter().zip(&numbers)).enumerate() {
         let up = bars.len() as f64 - row as f64 - 0.5;
         let (origin, middle) = chart.backend_coord(&(0.0, up));
-        let across = |value: f64| {
-            drawable(value).then(|| chart.backend_coord(&(value, up)).0)
-        };
+        let across = |value: f64| drawable(value).then(|| chart.backend_coord(&(value, up)).0);
         let top = middle - LINE * lines.len() as i32 / 2 + LINE / 2;
         for (position, words) in lines.iter().enumerate() {
             let at = (columns.start - 16, top + LINE * position as i32);
@@ -59,7 +57,7 @@ pub(super) fn draw(canvas: &Canvas<'_>, axis: &Axis, scale: &Scale, bars: &[Bar]
             false => HUES[0],
         };
         let corners = [(origin.min(end), middle - 13), (origin.max(end), middle + 13)];
-        canvas.draw(&Rectangle::new(corners, hue.mix(0.55).filled()))?;
+        canvas.draw(&Rectangle::new(corners, hue.mix(0.75).filled()))?;
         if let (Some(low), Some(high), true) =
             (across(bar.value.low), across(bar.value.high), bar.value.has_width())
         {

@@ -7,9 +7,9 @@ use plotters::chart::ChartBuilder;
 use plotters::coord::Shift;
 use plotters::coord::ranged1d::ValueFormatter;
 use plotters::prelude::{
-    Cartesian2d, ChartContext, Circle, Color, DrawingArea, DrawingAreaErrorKind,
-    FontDesc, FontFamily, FontStyle, IntoDrawingArea, PathElement, Polygon, RGBColor, SVGBackend,
-    Text, TextStyle,
+    Cartesian2d, ChartContext, Circle, Color, DrawingArea, DrawingAreaErrorKind, FontDesc,
+    FontFamily, FontStyle, IntoDrawingArea, PathElement, Polygon, RGBColor, SVGBackend, Text,
+    TextStyle,
 };
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
@@ -18,9 +18,9 @@ use super::label::{width, wrap};
 
 pub(super) const WIDTH: u32 = 960;
 /// The height of text.
-pub(super) const TEXT: i32 = 27;
+pub(super) const TEXT: i32 = 28;
 /// The distance of lines of text.
-pub(super) const LINE: i32 = 34;
+pub(super) const LINE: i32 = 35;
 /// Above the plotting area, for the name of the vertical axis.
 const TOP: i32 = 54;
 /// Below it, for ticks and the name of the horizontal axis.
@@ -65,12 +65,14 @@ pub(super) fn axes<'a>(
     (left, right): (i32, i32),
 ) -> Drawn<Chart<'a>> {
     let ticks = y.ticks.iter().map(|tick| width(&y.format_ext(tick))).max();
+    let left = left + ticks.map_or(0, |ticks| ticks + 22);
+    let x = x.clone().thinned(|tick| width(tick) + TEXT, WIDTH as i32 - left - right);
     let mut chart = ChartBuilder::on(canvas)
         .margin_top(if y_label.is_empty() { 8 } else { TOP })
         .margin_right(right.max(24))
         .x_label_area_size(BOTTOM)
-        .y_label_area_size(left + ticks.map_or(0, |ticks| ticks + 22))
-        .build_cartesian_2d(x.clone(), y.clone())?;
+        .y_label_area_size(left)
+        .build_cartesian_2d(x, y.clone())?;
     chart
         .configure_mesh()
         .bold_line_style(GRID.stroke_width(2))
@@ -104,6 +106,9 @@ pub(super) fn write(
     colour: RGBColor,
     (horizontal, vertical): (HPos, VPos),
 ) -> Drawn<()> {
+    if words.is_empty() {
+        return Ok(());
+    }
     let style = text(colour).pos(Pos::new(horizontal, vertical));
     canvas.draw(&Text::new(words, at, style))
 }

@@ -7,7 +7,7 @@ use super::axis::{Axis, Scale, drawable};
 use super::chart::{
     Canvas, Chart, Drawn, HUES, INK, LINE, MUTED, WIDTH, axes, line, marker, write,
 };
-use super::label::{Area, place, width, wrap};
+use super::label::{Area, GAP, place, width, wrap};
 use super::plot::{Point, Series};
 
 /// Series over two axes.
@@ -30,8 +30,8 @@ struct Label {
     /// What it is about.
     at: Pixel,
     lines: Vec<String>,
-    /// The series that it names, if it names one.
-    names: Option<usize>,
+    /// Whether it names a series.
+    is_name: bool,
 }
 
 impl Curves<'_> {
@@ -49,7 +49,7 @@ impl Curves<'_> {
             let scale = self.x.scale(x.chain(y))?;
             return Some((scale.clone(), scale));
         }
-        Some((self.x.scale(x)?, self.y.scale(y)?))
+        Some((self.x.scale(x)?, self.y.scale_by_zero(y)?))
     }
 
     pub(super) fn draw(&self, canvas: &Canvas<'_>, scales: &(Scale, Scale)) -> Drawn<()> {
@@ -65,10 +65,10 @@ impl Curves<'_> {
         }
         let (mut obstacles, mut labels) = (Vec::new(), Vec::new());
         for index in 0..self.series.len() {
-            self.draw_series(index, canvas, &chart, &mut obstacles, &mut labels)?;
+            self.draw_series(index, canvas, &chart, scales, &mut obstacles, &mut labels)?;
         }
         // Names first: where they stand matters more.
-        labels.sort_by_key(|label: &Label| label.names.is_none());
+        labels.sort_by_key(|label: &Label| !label.is_name);
         let (_, rows) = chart.plotting_area().get_pixel_range();
         let bounds = Area([0, rows.start - LINE / 2, WIDTH as i32, rows.end - 4]);
         for label in &labels {
@@ -83,6 +83,7 @@ impl Curves<'_> {
         index: usize,
         canvas: &Canvas<'_>,
         chart: &Chart<'_>,
+        (x, y): &(Scale, Scale),
         obstacles: &mut Vec<Area>,
         labels: &mut Vec<Label>,
     ) -> Drawn<()> {
@@ -101,14 +102,16 @@ impl Curves<'_> {
         let mut last = None;
         for Point { x: across, y: up, label } in &series.points {
             let at = pixel(*across, up.value);
-            if let (Some(from), Some(to), true) = (previous, at, self.connected) {
+            // No line goes through what is zero on a logarithmic axis: it would have any slope.
+            let joined = at.filter(|_| self.connected && !x.is_off(*across) && !y.is_off(up.value));
+            if let (Some(from), Some(to)) = (previous, joined) {
                 line(canvas, vec![from, to], hue, 4)?;
                 obstacles.extend((0..=16).map(|step| {
                     let part = |from: i32, to: i32| from + (to - from) * step / 16;
                     Area::around((part(from.0, to.0), part(from.1, to.1)), 4)
                 }));
             }
-            previous = at;
+            previous = joined;
             let Some(at) = at else { continue };
             let ends = (pixel(*across, up.low), pixel(*across, up.high));
             if let ((Some(low), Some(high)), true) = (ends, up.has_width()) {
@@ -119,11 +122,11 @@ impl Curves<'_> {
             obstacles.push(Area::around(at, 12));
             last = Some(at);
             if let Some(label) = label {
-                labels.push(Label { at, lines: wrap(label, WIDEST, 2), names: None });
+                labels.push(Label { at, lines: wrap(label, WIDEST, 2), is_name: false });
             }
         }
         if let Some(at) = last {
-            labels.push(Label { at, lines: wrap(&series.name, WIDEST, 2), names: Some(index) });
+            labels.push(Label { at, lines: wrap(&series.name, WIDEST, 2), is_name: true });
         }
         Ok(())
     }
@@ -131,14 +134,14 @@ impl Curves<'_> {
 
 fn draw_label(
     canvas: &Canvas<'_>,
-    Label { at, lines, names }: &Label,
+    Label { at, lines, is_name }: &Label,
     obstacles: &mut Vec<Area>,
     bounds: Area,
 ) -> Drawn<()> {
     let Some(widest) = lines.iter().map(|line| width(line)).max() else { return Ok(()) };
     let size = (widest, LINE * lines.len() as i32);
     let area = place(*at, size, obstacles, bounds);
-    let Area([left, top, right, bottom]) = area;
+    let Area([left, top, right, _]) = area;
     obstacles.push(area);
     // What stands to the left ends at the anchor, whatever its width turns out to be.
     let (side, from) = match () {
@@ -146,12 +149,11 @@ fn draw_label(
         () if right < at.0 => (HPos::Right, right),
         () => (HPos::Center, at.0),
     };
-    let middle = (top + bottom) / 2;
-    if let (Some(series), true) = (*names, (middle - at.1).abs() > size.1) {
-        let end = (if right < at.0 { right + 4 } else { left - 4 }, middle);
-        line(canvas, vec![*at, end], HUES[series % HUES.len()], 1)?;
+    let near = area.closest(*at);
+    if (near.0 - at.0).abs().max((near.1 - at.1).abs()) > GAP {
+        line(canvas, vec![*at, near], MUTED, 1)?;
     }
-    let colour = if names.is_some() { INK } else { MUTED };
+    let colour = if *is_name { INK } else { MUTED };
     for (row, words) in lines.iter().enumerate() {
         let at = (from, top + LINE * row as i32 + LINE / 2);
         write(canvas, words, at, colour, (side, VPos::Center))?;

@@ -12,6 +12,12 @@ impl Area {
         Self([x - radius, y - radius, x + radius, y + radius])
     }
 
+    /// The point of this area that is closest to another point.
+    pub(super) fn closest(self, (x, y): (i32, i32)) -> (i32, i32) {
+        let Self([left, top, right, bottom]) = self;
+        (x.clamp(left, right.max(left)), y.clamp(top, bottom.max(top)))
+    }
+
     fn size(self) -> i64 {
         let Self([left, top, right, bottom]) = self;
         i64::from((right - left).max(0)) * i64::from((bottom - top).max(0))
@@ -35,7 +41,7 @@ pub(super) fn wrap(text: &str, widest: i32, most_lines: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
         match lines.last_mut() {
-            Some(line) if width(line) + width(word) + width(" ") <= widest => {
+            Some(line) if width(&format!("{line} {word}")) <= widest => {
                 line.push(' ');
                 line.push_str(word);
             }
@@ -47,12 +53,15 @@ pub(super) fn wrap(text: &str, widest: i32, most_lines: usize) -> Vec<String> {
     let last = lines.len().saturating_sub(1);
     for (position, line) in lines.iter_mut().enumerate() {
         if width(line) > widest || (cut && position == last) {
-            while width(line) + width("…") > widest && line.pop().is_some() {}
+            while width(&format!("{line}…")) > widest && line.pop().is_some() {}
             line.push('…');
         }
     }
     lines
 }
+
+/// Between a label and its anchor, if there is room.
+pub(super) const GAP: i32 = 16;
 
 /// Where a label of this size is best put beside an anchor: as close as it gets without covering
 /// an obstacle or leaving the bounds.
@@ -62,19 +71,19 @@ pub(super) fn place(
     obstacles: &[Area],
     bounds: Area,
 ) -> Area {
-    let gap = 16;
-    let (right, left) = (x + gap, x - gap - width);
+    let (right, left) = (x + GAP, x - GAP - width);
     let beside = [0, -1, 1, -2, 2, -3, 3, -4, 4].map(|step| y - height / 2 + step * height / 2);
-    let centred = [y - gap - height, y + gap].map(|top| (x - width / 2, top));
+    let centred = [y - GAP - height, y + GAP].map(|top| (x - width / 2, top));
     let corners = beside.into_iter().flat_map(|top| [(right, top), (left, top)]);
     let cost = |&(rank, (left, top)): &(usize, (i32, i32))| {
         let area = Area([left, top, left + width, top + height]);
         let covered: i64 = obstacles.iter().map(|&other| area.overlap(other)).sum();
         20 * covered + 200 * (area.size() - area.overlap(bounds)) + rank as i64 * area.size() / 4
     };
-    let candidates = corners.take(2).chain(centred).chain(
-        beside.into_iter().skip(1).flat_map(|top| [(right, top), (left, top)]),
-    );
+    let candidates = corners
+        .take(2)
+        .chain(centred)
+        .chain(beside.into_iter().skip(1).flat_map(|top| [(right, top), (left, top)]));
     let best = candidates.enumerate().min_by_key(cost);
     let (left, top) = best.map_or((right, y), |(_, at)| at);
     Area([left, top, left + width, top + height])

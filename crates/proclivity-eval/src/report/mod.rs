@@ -127,7 +127,9 @@ impl Report {
             .render_named_str("report.html", include_str!("report.html"), view)
             .map_err(|error| EvalError::Render(error.into()))?;
         // Neither HTML nor XML may hold these, not even escaped.
-        let forbidden = |c: char| (c.is_control() && c != '\n') || ('\u{FFFE}'..='\u{FFFF}').contains(&c);
+        let forbidden = |c: char| {
+            (c.is_control() && !matches!(c, '\n' | '\t')) || ('\u{FFFE}'..='\u{FFFF}').contains(&c)
+        };
         Ok(html.replace(forbidden, "\u{FFFD}"))
     }
 

@@ -20,7 +20,7 @@ pub(super) fn scales(counts: &[usize]) -> Option<(Axis, Scale, Scale)> {
     let highest = counts.iter().max().map_or(0.0, |&most| relative(most, count, counts.len()));
     let x = Axis::linear("probability integral transform of the target");
     let band = 1.0 + half_band(count, counts.len());
-    let y = Axis::linear("").scale([0.0, highest.max(band)])?;
+    let y = Axis::linear("").scale_by_zero([0.0, highest.max(band)])?;
     Some((x, Scale::unit(), y))
 }
 
@@ -42,7 +42,7 @@ pub(super) fn draw(
         let (left, top) = at(edge(bin), relative(observed, count, counts.len()));
         let (right, bottom) = at(edge(bin + 1), 0.0);
         let bar = [(left + 2, top), (right - 2, bottom)];
-        canvas.draw(&Rectangle::new(bar, HUES[0].mix(0.55).filled()))?;
+        canvas.draw(&Rectangle::new(bar, HUES[0].mix(0.75).filled()))?;
     }
     let half = half_band(count, counts.len());
     let band = [at(0.0, 1.0 + half), at(1.0, 1.0 - half)];

@@ -62,7 +62,7 @@ impl Bar {
     }
 }
 
-/// A plot. What is not finite is not drawn, and is "–" among the numbers beside the plot.
+/// A plot. Six series can be told apart by shape and colour. What is not finite is not drawn, and is "–" among the numbers beside the plot.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Plot {
@@ -178,13 +178,14 @@ impl Plot {
                 points_table(&x, &y, &reliability_series(forecasters)?)
             }
             Self::Bars { x, bars } => {
-                let number = |name: &str| Column::number(name, x.format);
-                let columns =
-                    [Column::text(""), number(&x.label), number("lower end"), number("upper end")];
+                let has_intervals = bars.iter().any(|bar| bar.value.has_width());
+                let mut columns = vec![Column::text("bar")];
+                columns.extend(interval_columns(x, has_intervals));
                 let mut table = Table::new(columns);
                 for Bar { label, value } in bars {
-                    let [low, high] = ends(value);
-                    table.row([label.as_str().into(), value.value.into(), low, high])?;
+                    let mut row: Vec<Cell> = vec![label.as_str().into()];
+                    row.extend(interval_cells(value, has_intervals));
+                    table.row(row)?;
                 }
                 Ok(table)
             }
@@ -234,32 +235,39 @@ fn reliability_series(
     forecasters.iter().map(series).collect()
 }
 
-/// The ends of an interval as cells.
-fn ends(interval: &Interval) -> [Cell; 2] {
-    let ends = [interval.low, interval.high];
-    ends.map(|end| interval.has_width().then_some(end).into())
+/// Columns for a number and, where there are any, the ends of its interval.
+fn interval_columns(axis: &Axis, has_intervals: bool) -> impl Iterator<Item = Column> {
+    let names = [axis.label.as_str(), "lower end", "upper end"];
+    names.map(|name| Column::number(name, axis.format)).into_iter().take(shown(has_intervals))
+}
+
+fn interval_cells(interval: &Interval, has_intervals: bool) -> impl Iterator<Item = Cell> {
+    let [low, high] = [interval.low, interval.high].map(|end| interval.has_width().then_some(end));
+    [interval.value.into(), low.into(), high.into()].into_iter().take(shown(has_intervals))
+}
+
+fn shown(has_intervals: bool) -> usize {
+    if has_intervals { 3 } else { 1 }
 }
 
 fn points_table(x: &Axis, y: &Axis, series: &[Series]) -> Result<Table, EvalError> {
     let points = || series.iter().flat_map(|series| &series.points);
+    let has_names = series.iter().any(|series| !series.name.is_empty());
     let has_labels = points().any(|point| point.label.is_some());
     let has_intervals = points().any(|point| point.y.has_width());
-    let number = |axis: &Axis, name: &str| Column::number(name, axis.format);
-    let mut columns = vec![Column::text("series")];
+    let mut columns = Vec::new();
+    columns.extend(has_names.then(|| Column::text("series")));
     columns.extend(has_labels.then(|| Column::text("point")));
-    columns.extend([number(x, &x.label), number(y, &y.label)]);
-    if has_intervals {
-        columns.extend([number(y, "lower end"), number(y, "upper end")]);
-    }
+    columns.push(Column::number(&x.label, x.format));
+    columns.extend(interval_columns(y, has_intervals));
     let mut table = Table::new(columns);
-    for series in series {
-        for point in &series.points {
-            let mut row: Vec<Cell> = vec![series.name.as_str().into()];
+    for Series { name, points } in series {
+        for point in points {
+            let mut row: Vec<Cell> = Vec::new();
+            row.extend(has_names.then(|| name.as_str().into()));
             row.extend(has_labels.then(|| point.label.as_deref().unwrap_or("").into()));
-            row.extend([point.x.into(), point.y.value.into()]);
-            if has_intervals {
-                row.extend(ends(&point.y));
-            }
+            row.push(point.x.into());
+            row.extend(interval_cells(&point.y, has_intervals));
             table.row(row)?;
         }
     }

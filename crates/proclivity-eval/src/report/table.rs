@@ -157,8 +157,12 @@ impl Table {
             CellView { text, error, numeric: self.columns[column].format.is_some(), best }
         };
         TableView {
+            has_names: self.columns.iter().any(|column| !column.name.is_empty()),
             columns: (self.columns.iter())
-                .map(|column| ColumnView { name: column.name.clone(), numeric: column.format.is_some() })
+                .map(|column| ColumnView {
+                    name: column.name.clone(),
+                    numeric: column.format.is_some(),
+                })
                 .collect(),
             rows: self.rows.iter().map(|row| row.iter().enumerate().map(view).collect()).collect(),
         }
@@ -167,6 +171,8 @@ impl Table {
 
 #[derive(Serialize)]
 pub(super) struct TableView {
+    /// Whether the columns have names: of two columns of facts, none need have one.
+    has_names: bool,
     columns: Vec<ColumnView>,
     rows: Vec<Vec<CellView>>,
 }
