@@ -126,7 +126,8 @@ fn coverage(report: &mut Report, rng: &mut ChaCha8Rng) -> Result<(), Box<dyn Err
         }
         series.push(Series::new(name, points));
     }
-    let (x, y) = (Axis::linear("popularity decile of the target"), Axis::linear("HR@10"));
+    let (x, y) =
+        (Axis::linear("popularity decile of the target"), Axis::linear("HR@10").with_format(SHARE));
     let caption = "Hits by popularity of the target (1: the rarest tenth of targets), with 95 % \
                    Wilson intervals.";
     report.plot("Coverage", caption, Plot::Lines { x, y, series });
@@ -151,7 +152,7 @@ fn trade_offs(report: &mut Report) {
         Series::new(name, points)
     };
     let series = vec![curve("MMR", 0.02), curve("DPP, greedy MAP", 0.008)];
-    let x = Axis::linear("diversity@10 (1 − mean cosine)");
+    let x = Axis::linear("diversity@10 (1 − mean cosine)").with_format(Format::Decimals(3));
     let y = Axis::linear("NDCG@10").with_format(SHARE);
     let caption = "What diversity costs. λ: how much it counts.";
     report.plot("Trade-offs", caption, Plot::Lines { x, y, series });
@@ -182,7 +183,7 @@ fn cold_users(report: &mut Report) -> Result<(), Box<dyn Error>> {
             .collect();
         series.push(Series::new(name, points?));
     }
-    let (x, y) = (Axis::linear("events seen"), Axis::linear("HR@10"));
+    let (x, y) = (Axis::linear("events seen"), Axis::linear("HR@10").with_format(SHARE));
     let caption = "New users after their first events, with 95 % Wilson intervals.";
     report.plot("Cold users", caption, Plot::Lines { x, y, series });
     Ok(())

@@ -9,7 +9,7 @@ use super::label::{width, wrap};
 use super::plot::Bar;
 
 /// Labels stand to the left of the bars, in lines of at most so many units.
-const LABEL: i32 = 330;
+const LABEL: i32 = 360;
 
 /// How tall the plot of these bars is.
 pub(super) fn height(bars: &[Bar]) -> u32 {

@@ -22,7 +22,7 @@ pub(super) struct Curves<'a> {
 }
 
 /// Lines of a label are at most so wide.
-const WIDEST: i32 = 260;
+const WIDEST: i32 = 300;
 
 type Pixel = (i32, i32);
 
@@ -69,8 +69,8 @@ impl Curves<'_> {
         }
         // Names first: where they stand matters more.
         labels.sort_by_key(|label: &Label| !label.is_name);
-        let (_, rows) = chart.plotting_area().get_pixel_range();
-        let bounds = Area([0, rows.start - LINE / 2, WIDTH as i32, rows.end - 4]);
+        let (columns, rows) = chart.plotting_area().get_pixel_range();
+        let bounds = Area([columns.start + 4, rows.start - LINE / 2, WIDTH as i32, rows.end - 4]);
         for label in &labels {
             draw_label(canvas, label, &mut obstacles, bounds)?;
         }

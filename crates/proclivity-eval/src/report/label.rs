@@ -32,7 +32,7 @@ impl Area {
 
 /// About how wide this text is: only the reader's browser knows its font.
 pub(super) fn width(text: &str) -> i32 {
-    let ems: f64 = text.chars().map(|c| if c < '\u{1100}' { 0.54 } else { 1.0 }).sum();
+    let ems: f64 = text.chars().map(|c| if c < '\u{1100}' { 0.57 } else { 1.0 }).sum();
     (ems * f64::from(TEXT)).ceil() as i32
 }
 
@@ -72,18 +72,20 @@ pub(super) fn place(
     bounds: Area,
 ) -> Area {
     let (right, left) = (x + GAP, x - GAP - width);
-    let beside = [0, -1, 1, -2, 2, -3, 3, -4, 4].map(|step| y - height / 2 + step * height / 2);
+    let beside = |step: i32| [right, left].map(|at| (at, y - height / 2 + step * height / 3));
     let centred = [y - GAP - height, y + GAP].map(|top| (x - width / 2, top));
-    let corners = beside.into_iter().flat_map(|top| [(right, top), (left, top)]);
+    // From the closest to the farthest.
+    let candidates = beside(0).into_iter().chain(centred);
+    let candidates = candidates.chain((1..=9).flat_map(|step| [-step, step]).flat_map(beside));
     let cost = |&(rank, (left, top)): &(usize, (i32, i32))| {
         let area = Area([left, top, left + width, top + height]);
-        let covered: i64 = obstacles.iter().map(|&other| area.overlap(other)).sum();
-        20 * covered + 200 * (area.size() - area.overlap(bounds)) + rank as i64 * area.size() / 4
+        let covered = obstacles.iter().map(|&other| area.overlap(other)).filter(|&part| part > 0);
+        let outside = area.size() - area.overlap(bounds);
+        // Anywhere is better than on top of something.
+        covered.map(|part| 8 * area.size() + 20 * part).sum::<i64>()
+            + 200 * outside
+            + rank as i64 * area.size() / 6
     };
-    let candidates = corners
-        .take(2)
-        .chain(centred)
-        .chain(beside.into_iter().skip(1).flat_map(|top| [(right, top), (left, top)]));
     let best = candidates.enumerate().min_by_key(cost);
     let (left, top) = best.map_or((right, y), |(_, at)| at);
     Area([left, top, left + width, top + height])
