@@ -89,4 +89,17 @@ pub enum EvalError {
     /// Predictions that could not be written.
     #[error("predictions could not be written: {0}")]
     Write(#[from] std::io::Error),
+    /// A report that could not be turned into HTML.
+    #[cfg(feature = "report")]
+    #[error("the report could not be rendered: {0}")]
+    Render(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A report that could not be written.
+    #[cfg(feature = "report")]
+    #[error("{}: {source}", path.display())]
+    WriteReport {
+        /// The file.
+        path: std::path::PathBuf,
+        /// What was wrong.
+        source: std::io::Error,
+    },
 }

@@ -6,6 +6,8 @@ mod error;
 pub mod metrics;
 mod predictions;
 mod protocol;
+#[cfg(feature = "report")]
+pub mod report;
 mod search;
 mod summary;
 
