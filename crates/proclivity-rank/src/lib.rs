@@ -1,11 +1,17 @@
 #![doc = include_str!("../README.md")]
 
+mod best;
+mod dot;
 mod error;
 mod explain;
+mod mask;
+mod scan;
 mod tie;
 mod top_k;
 
 pub use error::RankError;
 pub use explain::{Share, shares};
+pub use mask::ItemMask;
+pub use scan::{Filter, Scan, Scored, ScoredList};
 pub use tie::TieBreak;
 pub use top_k::{Ranked, Ranking, rank_of, top_k};
