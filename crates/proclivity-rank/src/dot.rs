@@ -60,19 +60,21 @@ impl Dots<'_> {
     fn tile<const ITEMS: usize, const QUERIES: usize>(&mut self, row: usize, query: usize) {
         let (dim, rows) = (self.dim, self.rows);
         let last_query = self.queries.len() / dim - 1;
-        let items: [usize; ITEMS] =
-            std::array::from_fn(|i| rows[(row + i).min(rows.len() - 1)] as usize);
-        let queries = self.queries;
-        let products = products(
-            items.map(|item| &self.vectors[item * dim..][..dim]),
-            std::array::from_fn::<_, QUERIES, _>(|q| {
-                &queries[(query + q).min(last_query) * dim..][..dim]
-            }),
-        );
-        for (q, products) in products.iter().enumerate().take(last_query + 1 - query) {
+        let mut items = [0; ITEMS];
+        let mut item_vectors = [&[][..]; ITEMS];
+        for i in 0..ITEMS {
+            items[i] = rows[(row + i).min(rows.len() - 1)] as usize;
+            item_vectors[i] = &self.vectors[items[i] * dim..][..dim];
+        }
+        let mut query_vectors = [&[][..]; QUERIES];
+        for q in 0..QUERIES {
+            query_vectors[q] = &self.queries[(query + q).min(last_query) * dim..][..dim];
+        }
+        let products = products(item_vectors, query_vectors, dim);
+        for q in 0..QUERIES.min(last_query + 1 - query) {
             let scores = &mut self.scores[(query + q) * rows.len()..][..rows.len()];
-            for ((score, product), item) in scores[row..].iter_mut().zip(products).zip(items) {
-                *score = product + self.bias.map_or(0.0, |bias| bias[item]);
+            for i in 0..ITEMS.min(rows.len() - row) {
+                scores[row + i] = products[q][i] + self.bias.map_or(0.0, |bias| bias[items[i]]);
             }
         }
     }
@@ -83,40 +85,63 @@ impl Dots<'_> {
 fn products<const ITEMS: usize, const QUERIES: usize>(
     items: [&[f32]; ITEMS],
     queries: [&[f32]; QUERIES],
+    dim: usize,
 ) -> [[f32; ITEMS]; QUERIES] {
-    let items = items.map(|item| item.as_chunks::<LANES>());
-    let queries = queries.map(|query| query.as_chunks::<LANES>());
-    let chunks = items[0].0.len();
-    let item_chunks = items.map(|(chunks_of, _)| &chunks_of[..chunks]);
-    let query_chunks = queries.map(|(chunks_of, _)| &chunks_of[..chunks]);
     let mut sums = [[[0.0_f32; LANES]; ITEMS]; QUERIES];
+    let chunks = dim / LANES;
+    let mut item_chunks = [&[][..]; ITEMS];
+    for i in 0..ITEMS {
+        item_chunks[i] = &items[i].as_chunks::<LANES>().0[..chunks];
+    }
+    let mut query_chunks = [&[][..]; QUERIES];
+    for q in 0..QUERIES {
+        query_chunks[q] = &queries[q].as_chunks::<LANES>().0[..chunks];
+    }
     for chunk in 0..chunks {
-        add(&mut sums, item_chunks.map(|item| item[chunk]), query_chunks.map(|query| query[chunk]));
+        let mut of_items = [[0.0; LANES]; ITEMS];
+        for i in 0..ITEMS {
+            of_items[i] = item_chunks[i][chunk];
+        }
+        for q in 0..QUERIES {
+            add(&mut sums[q], &of_items, &query_chunks[q][chunk]);
+        }
     }
-    if !items[0].1.is_empty() {
-        add(&mut sums, items.map(|(_, rest)| padded(rest)), queries.map(|(_, rest)| padded(rest)));
+    if dim % LANES > 0 {
+        let mut of_items = [[0.0; LANES]; ITEMS];
+        for i in 0..ITEMS {
+            of_items[i] = padded(&items[i][chunks * LANES..]);
+        }
+        for q in 0..QUERIES {
+            add(&mut sums[q], &of_items, &padded(&queries[q][chunks * LANES..]));
+        }
     }
-    sums.map(|sums| sums.map(sum))
+    let mut products = [[0.0; ITEMS]; QUERIES];
+    for q in 0..QUERIES {
+        for i in 0..ITEMS {
+            products[q][i] = sum(sums[q][i]);
+        }
+    }
+    products
 }
 
 #[inline(always)]
-fn add<const ITEMS: usize, const QUERIES: usize>(
-    sums: &mut [[[f32; LANES]; ITEMS]; QUERIES],
-    items: [[f32; LANES]; ITEMS],
-    queries: [[f32; LANES]; QUERIES],
+fn add<const ITEMS: usize>(
+    sums: &mut [[f32; LANES]; ITEMS],
+    items: &[[f32; LANES]; ITEMS],
+    query: &[f32; LANES],
 ) {
-    for q in 0..QUERIES {
-        for i in 0..ITEMS {
-            for lane in 0..LANES {
-                sums[q][i][lane] = items[i][lane].mul_add(queries[q][lane], sums[q][i][lane]);
-            }
+    for i in 0..ITEMS {
+        for lane in 0..LANES {
+            sums[i][lane] = items[i][lane].mul_add(query[lane], sums[i][lane]);
         }
     }
 }
 
 #[inline(always)]
 fn padded(rest: &[f32]) -> [f32; LANES] {
-    std::array::from_fn(|lane| rest.get(lane).copied().unwrap_or(0.0))
+    let mut lanes = [0.0; LANES];
+    lanes.iter_mut().zip(rest).for_each(|(lane, value)| *lane = *value);
+    lanes
 }
 
 #[inline(always)]
