@@ -72,7 +72,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         let best = of_name.iter().copied().fold(f64::INFINITY, f64::min);
         let ratios = of_name.iter().zip(&seconds[1]).map(|(peer, ours)| peer / ours).collect();
         let middle = median(of_name.clone());
-        println!("{name:20} {best:9.4} {middle:9.4} {:6.1} {:7.2}", bytes / best / 1e9, median(ratios));
+        println!(
+            "{name:20} {best:9.4} {middle:9.4} {:6.1} {:7.2}",
+            bytes / best / 1e9,
+            median(ratios)
+        );
     }
     if let Some(mut peer) = peer {
         drop(peer.input);

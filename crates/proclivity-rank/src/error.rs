@@ -41,7 +41,9 @@ pub enum RankError {
         value: f32,
     },
     /// A seen item that doesn't exist, or that doesn't come after the one before it.
-    #[error("query {query}: seen item {item} at position {position} doesn't exist or doesn't ascend")]
+    #[error(
+        "query {query}: seen item {item} at position {position} doesn't exist or doesn't ascend"
+    )]
     SeenItem {
         /// The query, from 0.
         query: usize,
@@ -57,5 +59,15 @@ pub enum RankError {
         query: usize,
         /// The item's index.
         item: u32,
+    },
+    /// A setting outside of its range.
+    #[error("{name} is {value}, expected {range}")]
+    Setting {
+        /// The setting.
+        name: &'static str,
+        /// Its value.
+        value: usize,
+        /// What it may be.
+        range: &'static str,
     },
 }

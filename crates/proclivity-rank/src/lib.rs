@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(feature = "approximate")]
+mod approximate;
 mod best;
 mod dot;
 mod error;
@@ -9,6 +11,8 @@ mod scan;
 mod tie;
 mod top_k;
 
+#[cfg(feature = "approximate")]
+pub use approximate::{Approximate, ApproximateConfig};
 pub use error::RankError;
 pub use explain::{Share, shares};
 pub use mask::ItemMask;

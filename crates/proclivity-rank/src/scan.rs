@@ -38,6 +38,11 @@ impl ScoredList {
     pub fn is_short(&self) -> bool {
         self.items.len() < self.requested
     }
+
+    /// How many more items were requested and admissible, but not found: 0 from an exact scan.
+    pub fn missing(&self) -> usize {
+        self.requested.min(self.admissible).saturating_sub(self.items.len())
+    }
 }
 
 /// Which items a query may get; by default all.
@@ -50,6 +55,12 @@ pub struct Filter<'a> {
     pub seen: Option<&'a [&'a [u32]]>,
 }
 
+impl<'a> Filter<'a> {
+    pub(crate) fn seen_by(&self, query: usize) -> &'a [u32] {
+        self.seen.map_or(&[], |seen| seen[query])
+    }
+}
+
 /// Item vectors to be scanned by queries.
 ///
 /// # Formula
@@ -59,10 +70,10 @@ pub struct Filter<'a> {
 /// `vectors`: `[items, dim]`; `bias`: `[items]`; the items in the order of their indices.
 #[derive(Debug, Clone)]
 pub struct Scan<'a> {
-    vectors: &'a [f32],
-    dim: usize,
-    bias: Option<&'a [f32]>,
-    ties: &'a TieBreak,
+    pub(crate) vectors: &'a [f32],
+    pub(crate) dim: usize,
+    pub(crate) bias: Option<&'a [f32]>,
+    pub(crate) ties: &'a TieBreak,
     /// Items of a block.
     block: usize,
 }
@@ -123,8 +134,7 @@ impl<'a> Scan<'a> {
         k: usize,
         filter: Filter<'_>,
     ) -> Result<Vec<ScoredList>, RankError> {
-        let count = self.check(queries, filter)?;
-        let admitted = filter.mask.map_or(self.len(), ItemMask::count);
+        self.check(queries, filter)?;
         let groups: Vec<Vec<Found<'_>>> = queries
             .par_chunks(GROUP * self.dim)
             .enumerate()
@@ -133,33 +143,22 @@ impl<'a> Scan<'a> {
                 self.group(queries, k, Filter { seen, ..filter })
             })
             .collect();
-        let mut lists = Vec::with_capacity(count);
-        for (query, found) in groups.into_iter().flatten().enumerate() {
-            if let Some(item) = found.overflow {
-                return Err(RankError::ScoreOverflow { query, item });
-            }
-            let items = found.best.into_sorted().into_iter();
-            let seen = filter.seen.map_or(&[][..], |seen| seen[query]).iter();
-            let excluded = seen.filter(|&&item| filter.mask.is_none_or(|mask| mask.contains(item)));
-            lists.push(ScoredList {
-                items: items.map(|(item, score)| Scored { item, score }).collect(),
-                requested: k,
-                admissible: admitted - excluded.count(),
-            });
-        }
-        Ok(lists)
+        lists(groups.into_iter().flatten(), k, self.admitted(filter), filter)
     }
 
-    /// The number of queries.
-    fn check(&self, queries: &[f32], filter: Filter<'_>) -> Result<usize, RankError> {
-        let count = queries.len() / self.dim;
+    /// How many items the filter's mask admits.
+    pub(crate) fn admitted(&self, filter: Filter<'_>) -> usize {
+        filter.mask.map_or(self.len(), ItemMask::count)
+    }
+
+    pub(crate) fn check(&self, queries: &[f32], filter: Filter<'_>) -> Result<(), RankError> {
         same("numbers of the queries", queries.len().next_multiple_of(self.dim), queries.len())?;
         all_finite("queries", queries)?;
         if let Some(mask) = filter.mask {
             same("items of the mask", self.len(), mask.len())?;
         }
         if let Some(seen) = filter.seen {
-            same("queries with seen items", count, seen.len())?;
+            same("queries with seen items", queries.len() / self.dim, seen.len())?;
             for (query, seen) in seen.iter().enumerate() {
                 let ascends = |at: usize| at == 0 || seen[at - 1] < seen[at];
                 let valid = |at: usize| ascends(at) && (seen[at] as usize) < self.len();
@@ -168,13 +167,19 @@ impl<'a> Scan<'a> {
                 }
             }
         }
-        Ok(count)
+        Ok(())
+    }
+
+    /// Scores `rows` for the queries into `scores`, `[queries, rows]`.
+    pub(crate) fn score(&self, rows: &[u32], queries: &[f32], scores: &mut Vec<f32>) {
+        let Self { vectors, bias, dim, .. } = *self;
+        scores.resize(queries.len() / dim * rows.len(), 0.0);
+        pulp::Arch::new().dispatch(Dots { vectors, bias, dim, rows, queries, scores });
     }
 
     fn group<'s>(&'s self, queries: &[f32], k: usize, filter: Filter<'_>) -> Vec<Found<'s>> {
-        let count = queries.len() / self.dim;
         let nothing = || -> Vec<Found<'s>> {
-            (0..count).map(|_| Found { best: Best::new(k, self.ties), overflow: None }).collect()
+            queries.chunks(self.dim).map(|_| Found::new(k, self.ties)).collect()
         };
         let blocks = self.len().div_ceil(self.block);
         (0..blocks)
@@ -189,18 +194,10 @@ impl<'a> Scan<'a> {
                         None => rows.extend(items),
                         Some(mask) => rows.extend(items.filter(|&item| mask.contains(item))),
                     }
-                    scores.resize(count * rows.len(), 0.0);
-                    pulp::Arch::new().dispatch(Dots {
-                        vectors: self.vectors,
-                        bias: self.bias,
-                        dim: self.dim,
-                        rows: &rows,
-                        queries,
-                        scores: &mut scores,
-                    });
+                    self.score(&rows, queries, &mut scores);
                     for (query, found) in found.iter_mut().enumerate() {
-                        let seen = filter.seen.map_or(&[][..], |seen| seen[query]);
-                        found.add(&rows, &scores[query * rows.len()..][..rows.len()], seen);
+                        let scores = &scores[query * rows.len()..][..rows.len()];
+                        found.add(&rows, scores, filter.seen_by(query));
                     }
                     (found, rows, scores)
                 },
@@ -213,15 +210,43 @@ impl<'a> Scan<'a> {
     }
 }
 
+/// A list for each query; `admitted` items get past the filter's mask.
+pub(crate) fn lists<'a>(
+    found: impl Iterator<Item = Found<'a>>,
+    k: usize,
+    admitted: usize,
+    filter: Filter<'_>,
+) -> Result<Vec<ScoredList>, RankError> {
+    let list = |(query, found): (usize, Found<'_>)| {
+        if let Some(item) = found.overflow {
+            return Err(RankError::ScoreOverflow { query, item });
+        }
+        let seen = filter.seen_by(query).iter();
+        let excluded = seen.filter(|&&item| filter.mask.is_none_or(|mask| mask.contains(item)));
+        let items = found.best.into_sorted().into_iter();
+        Ok(ScoredList {
+            items: items.map(|(item, score)| Scored { item, score }).collect(),
+            requested: k,
+            admissible: admitted - excluded.count(),
+        })
+    };
+    found.enumerate().map(list).collect()
+}
+
 /// What a query has found in a part of the items.
-struct Found<'a> {
+pub(crate) struct Found<'a> {
     best: Best<'a, f32>,
     /// The first admissible item whose score isn't finite.
     overflow: Option<u32>,
 }
 
-impl Found<'_> {
-    fn add(&mut self, rows: &[u32], scores: &[f32], seen: &[u32]) {
+impl<'a> Found<'a> {
+    pub(crate) fn new(k: usize, ties: &'a TieBreak) -> Self {
+        Self { best: Best::new(k, ties), overflow: None }
+    }
+
+    /// `rows` are the items that are scored, `seen` those of them that don't count.
+    pub(crate) fn add(&mut self, rows: &[u32], scores: &[f32], seen: &[u32]) {
         for (rows, scores) in rows.chunks(CHUNK).zip(scores.chunks(CHUNK)) {
             let threshold = self.best.threshold().unwrap_or(f32::NEG_INFINITY);
             // Almost always none can enter, which is found out without a branch per score.
@@ -260,4 +285,26 @@ fn all_finite(what: &'static str, values: &[f32]) -> Result<(), RankError> {
     let within = values[first..].iter().position(|value| !value.is_finite());
     let position = first + within.unwrap_or(0);
     Err(RankError::NotFinite { what, position, value: values[position] })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_size_of_a_block_changes_no_bit() -> Result<(), RankError> {
+        let (items, dim) = (700, 13);
+        let value = |at: usize| ((at * 7_919 % 1_009) as f32).sin();
+        let vectors: Vec<f32> = (0..items * dim).map(value).collect();
+        let queries: Vec<f32> = (0..35 * dim).map(|at| value(at + 31)).collect();
+        let ids: Vec<String> = (0..items).map(|item| item.to_string()).collect();
+        let ties = TieBreak::new(ids.iter().map(String::as_str), 5);
+        let mut scan = Scan::new(&vectors, dim, &ties)?;
+        let expected = scan.top_k(&queries, 9, Filter::default())?;
+        for block in [1, 2, 16, 17, 699, 4096] {
+            scan.block = block;
+            assert_eq!(scan.top_k(&queries, 9, Filter::default())?, expected, "{block}");
+        }
+        Ok(())
+    }
 }
