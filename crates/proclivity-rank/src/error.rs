@@ -109,6 +109,36 @@ pub enum RankError {
         /// What it may be.
         expected: &'static str,
     },
+    /// A number that is NaN or infinite.
+    #[error("number {position} of the {what} is {value}, expected a finite one")]
+    NotFinite {
+        /// What the number is in.
+        what: &'static str,
+        /// Its position there, row by row from 0.
+        position: usize,
+        /// The number.
+        value: f32,
+    },
+    /// A seen item that doesn't exist, or that doesn't come after the one before it.
+    #[error(
+        "query {query}: seen item {item} at position {position} doesn't exist or doesn't ascend"
+    )]
+    SeenItem {
+        /// The query, from 0.
+        query: usize,
+        /// Position among the query's seen items, from 0.
+        position: usize,
+        /// The item's index.
+        item: u32,
+    },
+    /// A dot product of finite vectors that f32 can't hold.
+    #[error("the score of item {item} for query {query} is beyond the range of f32")]
+    ScoreOverflow {
+        /// The query, from 0.
+        query: usize,
+        /// The item's index.
+        item: u32,
+    },
 }
 
 /// Refuses a parameter that isn't in its range.

@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 
+use crate::best::Best;
 use crate::{RankError, TieBreak};
 
 /// An item of a ranking.
@@ -113,54 +114,4 @@ fn log_mass(log_probs: &[f64], admissible: impl Fn(u32) -> bool) -> f64 {
         return max;
     }
     max + of_admissible().map(|p| (p - max).exp()).sum::<f64>().ln()
-}
-
-/// The best k of a stream: holds at most 2k candidates and halves them whenever it is full, so
-/// that the selections cost O(1) per item.
-struct Best<'a> {
-    k: usize,
-    ties: &'a TieBreak,
-    candidates: Vec<(u32, f64)>,
-    /// The lowest log probability that can still enter.
-    threshold: f64,
-}
-
-impl<'a> Best<'a> {
-    fn new(k: usize, ties: &'a TieBreak) -> Self {
-        Self { k, ties, candidates: Vec::with_capacity(2 * k), threshold: f64::NEG_INFINITY }
-    }
-
-    fn push(&mut self, item: u32, log_prob: f64) {
-        if self.k == 0 || log_prob < self.threshold {
-            return;
-        }
-        self.candidates.push((item, log_prob));
-        if self.candidates.len() == 2 * self.k {
-            self.halve();
-        }
-    }
-
-    fn halve(&mut self) {
-        let ties = self.ties;
-        let (_, last, _) =
-            self.candidates.select_nth_unstable_by(self.k - 1, |a, b| order(ties, *a, *b));
-        self.threshold = last.1;
-        self.candidates.truncate(self.k);
-    }
-
-    fn into_sorted(mut self) -> Vec<(u32, f64)> {
-        if self.candidates.len() > self.k {
-            self.halve();
-        }
-        let ties = self.ties;
-        self.candidates.sort_unstable_by(|a, b| order(ties, *a, *b));
-        self.candidates
-    }
-}
-
-/// Descending probability, then the order among ties.
-fn order(ties: &TieBreak, a: (u32, f64), b: (u32, f64)) -> Ordering {
-    // −0 and 0 are the same probability, so `total_cmp` won't do; NaN was refused before.
-    let by_prob = b.1.partial_cmp(&a.1).unwrap_or(Ordering::Equal);
-    by_prob.then_with(|| ties.key(a.0).cmp(&ties.key(b.0)))
 }
