@@ -4,6 +4,8 @@ mod ablation;
 pub mod cold;
 mod cold_users;
 mod dataset;
+#[cfg(feature = "report")]
+pub mod html;
 mod probabilities;
 mod recovery;
 mod split;
