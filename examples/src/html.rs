@@ -66,11 +66,11 @@ impl Contents<'_> {
         if !self.ablation.is_empty() {
             let bar = |row: &AblationRow| {
                 let PairedBootstrap { mean, low, high, confidence } = row.loss;
-                let effect =
-                    PairedBootstrap { mean: -mean, low: -high, high: -low, confidence };
+                let effect = PairedBootstrap { mean: -mean, low: -high, high: -low, confidence };
                 Bar::new(row.ensemble.clone(), effect)
             };
-            let x = Axis::linear("ΔNDCG@10 against the whole ensemble").with_format(Format::Signed(4));
+            let x =
+                Axis::linear("ΔNDCG@10 against the whole ensemble").with_format(Format::Signed(4));
             let bars = self.ablation.iter().map(bar).collect();
             let caption = "Fitted on training items: what is left without a member (the others weighed anew on \
                            validation), by a member alone, and without what texts bring. 95 % paired \
@@ -150,7 +150,12 @@ impl Contents<'_> {
         let bars = (1..).zip(&last.deciles).map(|(at, decile)| {
             let ratio = decile.ratio.unwrap_or(f64::NAN);
             let [low, high] = decile.interval.unwrap_or([ratio, ratio]);
-            let effect = PairedBootstrap { mean: ratio - 1.0, low: low - 1.0, high: high - 1.0, confidence: 0.95 };
+            let effect = PairedBootstrap {
+                mean: ratio - 1.0,
+                low: low - 1.0,
+                high: high - 1.0,
+                confidence: 0.95,
+            };
             Bar::new(format!("tenth {at}"), effect)
         });
         let x = Axis::linear("expected / observed hits − 1").with_format(Format::Signed(2));
@@ -167,11 +172,17 @@ impl Contents<'_> {
         let mut points = Vec::new();
         for (at, group) in order.chunks(order.len().div_ceil(10)).enumerate() {
             let found = group.iter().filter(|&&user| hits[user] > 0.0).count();
-            points.push(Point::new(at as f64 + 1.0, Interval::rate(found as u64, group.len() as u64)?));
+            points.push(Point::new(
+                at as f64 + 1.0,
+                Interval::rate(found as u64, group.len() as u64)?,
+            ));
         }
-        let (x, y) =
-            (Axis::linear("tenth by popularity of the target"), Axis::linear("HR@10").with_format(SHARE));
-        let caption = "Hits by popularity of the target, the rarest tenth first, with 95 % Wilson intervals.";
+        let (x, y) = (
+            Axis::linear("tenth by popularity of the target"),
+            Axis::linear("HR@10").with_format(SHARE),
+        );
+        let caption =
+            "Hits by popularity of the target, the rarest tenth first, with 95 % Wilson intervals.";
         let series = vec![Series::new(last.name.replace('_', " "), points)];
         report.plot("Coverage", caption, Plot::Lines { x, y, series });
         Ok(())
@@ -190,7 +201,8 @@ impl Contents<'_> {
         let series =
             vec![curve("ensemble", |row| row.hr)?, curve("popularity", |row| row.popularity_hr)?];
         let (x, y) = (Axis::linear("events seen"), Axis::linear("HR@10").with_format(SHARE));
-        let caption = "Users of whom nothing was known, after their first events; Wilson intervals of 95 %.";
+        let caption =
+            "Users of whom nothing was known, after their first events; Wilson intervals of 95 %.";
         report.plot("Cold users", caption, Plot::Lines { x, y, series });
         Ok(())
     }
@@ -217,17 +229,23 @@ fn trade_offs(
             .collect();
         (gain, mean(&pairs))
     };
-    type Rerank<'a> = &'a (dyn Fn(&[Ranked], f64) -> Result<Vec<Ranked>, Box<dyn Error + Send + Sync>> + Sync);
+    type Rerank<'a> =
+        &'a (dyn Fn(&[Ranked], f64) -> Result<Vec<Ranked>, Box<dyn Error + Send + Sync>> + Sync);
     let curve = |name: &str, rerank: Rerank<'_>| -> Result<Series, Box<dyn Error>> {
         let mut points = Vec::new();
         for weight in [0.0, 0.05, 0.1, 0.2, 0.3, 0.5] {
-            let each = users.par_iter().map(|user| {
-                Ok(measure(&rerank(&user.list, weight)?, user.target))
-            });
-            let each = each.collect::<Result<Vec<_>, Box<dyn Error + Send + Sync>>>().map_err(|e| e.to_string())?;
+            let each =
+                users.par_iter().map(|user| Ok(measure(&rerank(&user.list, weight)?, user.target)));
+            let each = each
+                .collect::<Result<Vec<_>, Box<dyn Error + Send + Sync>>>()
+                .map_err(|e| e.to_string())?;
             let (gains, diversity): (Vec<f64>, Vec<f64>) = each.into_iter().unzip();
             let point = Point::new(mean(&diversity), mean(&gains));
-            points.push(if weight > 0.0 { point.with_label(format!("λ = {weight}")) } else { point });
+            points.push(if weight > 0.0 {
+                point.with_label(format!("λ = {weight}"))
+            } else {
+                point
+            });
         }
         Ok(Series::new(name, points))
     };
@@ -241,9 +259,11 @@ fn trade_offs(
             Ok(config.build()?.rerank(list, 10, between)?.list.items)
         })?,
     ];
-    let x = Axis::linear("diversity@10 (1 − mean cosine of texts)").with_format(Format::Decimals(3));
+    let x =
+        Axis::linear("diversity@10 (1 − mean cosine of texts)").with_format(Format::Decimals(3));
     let y = Axis::linear("NDCG@10").with_format(SHARE);
-    let caption = "What diversity costs, re-ranking each user's hundred best; λ: how much it counts.";
+    let caption =
+        "What diversity costs, re-ranking each user's hundred best; λ: how much it counts.";
     report.plot("Trade-offs", caption, Plot::Lines { x, y, series });
     Ok(())
 }

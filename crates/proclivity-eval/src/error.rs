@@ -50,6 +50,27 @@ pub enum EvalError {
         /// The value.
         value: f64,
     },
+    /// A probability of a logged item that no policy can have had.
+    #[error(
+        "ranking {ranking}, place {place}: the {policy} policy has probability {value}, expected a \
+         number up to 1, above 0 for the logging policy"
+    )]
+    InvalidPropensity {
+        /// Whose probability it is, `logging` or `target`.
+        policy: &'static str,
+        /// The ranking, from 0.
+        ranking: usize,
+        /// The place in the ranking, from 0.
+        place: usize,
+        /// The value.
+        value: f64,
+    },
+    /// A log that holds nothing of the target policy at some place.
+    #[error("place {place}: the target policy shows none of what was logged there")]
+    NoOverlap {
+        /// The place, from 0.
+        place: usize,
+    },
     /// A rank that so many relevant items cannot have.
     #[error("{relevant} relevant items cannot all have ranks up to {rank}")]
     ImpossibleRank {

@@ -4,6 +4,7 @@ mod baseline;
 mod bootstrap;
 mod error;
 pub mod metrics;
+mod off_policy;
 mod predictions;
 mod protocol;
 #[cfg(feature = "report")]
@@ -14,6 +15,10 @@ mod summary;
 pub use baseline::{Popularity, Random};
 pub use bootstrap::{PairedBootstrap, paired_bootstrap};
 pub use error::EvalError;
+pub use off_policy::{
+    Interaction, LoggedItem, OffPolicyConfig, OffPolicyEstimate, Predicted, RankingLog,
+    WeightSummary,
+};
 pub use predictions::write_predictions;
 pub use protocol::{Case, Evaluation, FullRanking, FullRankingConfig, UserResult};
 pub use search::{Axis, Search, Trial, coordinate_search};

@@ -3,16 +3,16 @@
 
 use ndarray::{Array2, array};
 use proclivity_posterior::{
-    Belief, Dirichlet, Finite, InterestLikelihood, LinearMoments, LogLikelihood, PosteriorError,
-    Sample, best_probabilities, dirichlet_divergence, exact_shares, gamma_preference,
-    information_gain, information_gain_by_draws, kl_divergence, label_information_gain,
-    normal_preference, preference_by_draws, score_quantiles, thompson_scores,
-    upper_confidence_bounds,
+    Belief, Dirichlet, Finite, InterestLikelihood, LinearMoments, LogLikelihood, Measured, Normal,
+    NormalInverseGamma, PosteriorError, Rated, Sample, best_probabilities, dirichlet_divergence,
+    exact_shares, gamma_preference, information_gain, information_gain_by_draws, kl_divergence,
+    label_information_gain, normal_preference, preference_by_draws, score_quantiles,
+    thompson_scores, upper_confidence_bounds,
 };
 use proptest::prelude::*;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use rand_distr::{Distribution, Normal};
+use rand_distr::Distribution;
 use statrs::distribution::{Beta, Continuous, ContinuousCDF, Gamma};
 
 const DRAWS: usize = 40_000;
@@ -24,7 +24,10 @@ impl Sample for Gaussians {
     type Draw = Vec<f64>;
 
     fn draw<R: Rng + ?Sized>(&self, rng: &mut R) -> Vec<f64> {
-        self.0.iter().map(|&(mean, sd)| Normal::new(mean, sd).unwrap().sample(rng)).collect()
+        self.0
+            .iter()
+            .map(|&(mean, sd)| rand_distr::Normal::new(mean, sd).unwrap().sample(rng))
+            .collect()
     }
 }
 
@@ -222,6 +225,33 @@ fn bounds_are_moments_and_quantiles_of_draws() {
     for (k, quantile) in quantiles.into_iter().enumerate() {
         close(prior.marginal_cdf(k, quantile), 0.9, monte_carlo(0.9));
     }
+}
+
+/// wᵀθ of a taste has the moments of its covariance.
+#[test]
+fn bounds_of_a_taste_are_those_of_its_covariance() {
+    let features = [[1.0, 0.2], [0.3, -1.0], [0.5, 0.5]];
+    let weights = array![2.0, -0.5];
+    let family = Normal::isotropic(2, 0.5).unwrap();
+    let ratings = NormalInverseGamma::isotropic(2, 0.5, 2.0, 1.5).unwrap();
+    let mut belief = Belief::new(&family);
+    let mut rated = Belief::new(&ratings);
+    for (features, value) in features.iter().zip([1.0, -2.0, 0.5]) {
+        belief.update(&family, &Measured { features, value, variance: 0.7 }).unwrap();
+        rated.update(&ratings, &Rated { features, value }).unwrap();
+    }
+    let posterior = belief.posterior(&family).unwrap();
+    let (mean, variance) = posterior.linear_moments(&[2.0, -0.5]);
+    close(mean, weights.dot(&posterior.mean()), 1e-12);
+    close(variance, weights.dot(&posterior.covariance().dot(&weights)), 1e-12);
+    let posterior = rated.posterior(&ratings).unwrap();
+    let (mean, variance) = posterior.linear_moments(&[2.0, -0.5]);
+    close(mean, weights.dot(&posterior.mean()), 1e-12);
+    close(variance, weights.dot(&posterior.covariance().unwrap().dot(&weights)), 1e-12);
+    // Up to shape 1 a mean of the noise doesn't exist, and neither does a variance.
+    let vague = NormalInverseGamma::isotropic(2, 0.5, 1.0, 1.5).unwrap();
+    let posterior = Belief::new(&vague).posterior(&vague).unwrap();
+    assert_eq!(posterior.linear_moments(&[2.0, -0.5]).1, f64::INFINITY);
 }
 
 #[test]

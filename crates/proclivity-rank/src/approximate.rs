@@ -173,7 +173,7 @@ impl Approximate<'_> {
         let exact = self.scan.top_k(queries, k, filter)?;
         let found = self.top_k(queries, k, filter)?;
         let hits = exact.iter().zip(&found).map(|(exact, found)| {
-            let last = exact.items.last().map_or(f32::INFINITY, |scored| scored.score);
+            let last = exact.items.last().map_or(f64::INFINITY, |scored| scored.score);
             found.items.iter().filter(|scored| scored.score >= last).count()
         });
         let all: usize = exact.iter().map(|list| list.items.len()).sum();

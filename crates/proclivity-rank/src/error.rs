@@ -1,5 +1,7 @@
 //! What a ranking refuses.
 
+use proclivity_posterior::PosteriorError;
+
 /// An error of ranking, with the value that caused it.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
@@ -99,6 +101,14 @@ pub enum RankError {
         /// similarities are too large to compute with.
         residual: f64,
     },
+    /// A score that is NaN or +∞.
+    #[error("the score of item {item} is {value}, expected a finite number or -inf")]
+    InvalidScore {
+        /// The item's index.
+        item: usize,
+        /// Its score.
+        value: f64,
+    },
     /// A parameter outside its range.
     #[error("{name} is {value}, expected {expected}")]
     OutOfRange {
@@ -108,16 +118,6 @@ pub enum RankError {
         value: f64,
         /// What it may be.
         expected: &'static str,
-    },
-    /// A number that is NaN or infinite.
-    #[error("number {position} of the {what} is {value}, expected a finite one")]
-    NotFinite {
-        /// What the number is in.
-        what: &'static str,
-        /// Its position there, row by row from 0.
-        position: usize,
-        /// The number.
-        value: f32,
     },
     /// A seen item that doesn't exist, or that doesn't come after the one before it.
     #[error(
@@ -139,6 +139,35 @@ pub enum RankError {
         /// The item's index.
         item: u32,
     },
+    /// A number that is not finite.
+    #[error("{what}[{position}] is {value}, expected a finite number")]
+    NotFinite {
+        /// The list.
+        what: &'static str,
+        /// Position, from 0; of an array, in the order of its rows.
+        position: usize,
+        /// The value.
+        value: f64,
+    },
+    /// An item outside of the catalog.
+    #[error("item {item} is outside of the catalog of {items} items")]
+    UnknownItem {
+        /// The item's index.
+        item: u32,
+        /// How many items there are.
+        items: usize,
+    },
+    /// A position outside of a history.
+    #[error("position {position} is outside of a history of {events} events")]
+    UnknownPosition {
+        /// The position, from 0.
+        position: usize,
+        /// How many events there are.
+        events: usize,
+    },
+    /// What the posterior refused.
+    #[error(transparent)]
+    Posterior(#[from] PosteriorError),
 }
 
 /// Refuses a parameter that isn't in its range.

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use crate::best::Best;
 use crate::dot::Dots;
-use crate::{ItemMask, RankError, TieBreak};
+use crate::{ItemMask, RankError, Scored, ScoredList, TieBreak};
 
 /// Queries that read a block of items together.
 const GROUP: usize = 32;
@@ -12,38 +12,6 @@ const GROUP: usize = 32;
 const BLOCK_BYTES: usize = 1 << 17;
 /// Scores that are compared with the threshold at once.
 const CHUNK: usize = 16;
-
-/// An item of a scored list.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Scored {
-    /// The item's index.
-    pub item: u32,
-    /// Its score.
-    pub score: f32,
-}
-
-/// The best admissible items of one query, the best first.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ScoredList {
-    /// The items. Never padded: as many as were requested, or as were found if these are fewer.
-    pub items: Vec<Scored>,
-    /// How many items were asked for.
-    pub requested: usize,
-    /// How many items were admissible.
-    pub admissible: usize,
-}
-
-impl ScoredList {
-    /// Whether there are fewer items than requested.
-    pub fn is_short(&self) -> bool {
-        self.items.len() < self.requested
-    }
-
-    /// How many more items were requested and admissible, but not found: 0 from an exact scan.
-    pub fn missing(&self) -> usize {
-        self.requested.min(self.admissible).saturating_sub(self.items.len())
-    }
-}
 
 /// Which items a query may get; by default all.
 #[derive(Debug, Clone, Copy, Default)]
@@ -225,7 +193,7 @@ pub(crate) fn lists<'a>(
         let excluded = seen.filter(|&&item| filter.mask.is_none_or(|mask| mask.contains(item)));
         let items = found.best.into_sorted().into_iter();
         Ok(ScoredList {
-            items: items.map(|(item, score)| Scored { item, score }).collect(),
+            items: items.map(|(item, score)| Scored { item, score: f64::from(score) }).collect(),
             requested: k,
             admissible: admitted - excluded.count(),
         })
@@ -284,7 +252,7 @@ fn all_finite(what: &'static str, values: &[f32]) -> Result<(), RankError> {
     let first = part * PART;
     let within = values[first..].iter().position(|value| !value.is_finite());
     let position = first + within.unwrap_or(0);
-    Err(RankError::NotFinite { what, position, value: values[position] })
+    Err(RankError::NotFinite { what, position, value: f64::from(values[position]) })
 }
 
 #[cfg(test)]

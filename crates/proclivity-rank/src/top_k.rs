@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 
 use crate::best::Best;
+use crate::log_sum_exp::log_sum_exp;
 use crate::{RankError, TieBreak};
 
 /// An item of a ranking.
@@ -104,14 +105,7 @@ pub fn rank_of(log_probs: &[f64], target: u32, admissible: impl Fn(u32) -> bool)
 }
 
 /// log Σ exp over the admissible items, −∞ over none.
-fn log_mass(log_probs: &[f64], admissible: impl Fn(u32) -> bool) -> f64 {
-    let of_admissible = || {
-        let pairs = log_probs.iter().enumerate();
-        pairs.filter_map(|(index, &log_prob)| admissible(index as u32).then_some(log_prob))
-    };
-    let max = of_admissible().fold(f64::NEG_INFINITY, f64::max);
-    if max == f64::NEG_INFINITY {
-        return max;
-    }
-    max + of_admissible().map(|p| (p - max).exp()).sum::<f64>().ln()
+pub(crate) fn log_mass(log_probs: &[f64], admissible: impl Fn(u32) -> bool) -> f64 {
+    let pairs = log_probs.iter().enumerate();
+    log_sum_exp(pairs.filter(|&(item, _)| admissible(item as u32)).map(|(_, log_prob)| *log_prob))
 }

@@ -7,7 +7,7 @@ use faer::linalg::triangular_solve::{
     solve_lower_triangular_in_place, solve_upper_triangular_in_place,
 };
 use faer::{Mat, MatMut, Par};
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array1, Array2, ArrayView2};
 
 use crate::PosteriorError;
 
@@ -53,6 +53,14 @@ impl Cholesky {
     /// log |A|.
     pub(super) fn log_det(&self) -> f64 {
         2.0 * (0..self.dim()).map(|i| self.lower[(i, i)].ln()).sum::<f64>()
+    }
+
+    /// Mean and variance of weights · θ for θ ~ Normal(mean, A⁻¹).
+    pub(super) fn linear_moments(&self, mean: &Array1<f64>, weights: &[f64]) -> (f64, f64) {
+        assert_eq!(weights.len(), mean.len(), "one weight for each parameter");
+        let half = self.half_solve(weights.to_vec());
+        let location = weights.iter().zip(mean).map(|(w, m)| w * m).sum();
+        (location, half.iter().map(|value| value * value).sum())
     }
 
     /// L⁻¹·b, whose square is bᵀA⁻¹b.

@@ -11,7 +11,8 @@ use super::cholesky::{self, Cholesky};
 use super::{StudentT, triangle};
 use crate::error::{in_range, same_length};
 use crate::{
-    Conjugate, Exact, Family, Fingerprint, Moments, PosteriorError, Sample, Statistic, fixed,
+    Conjugate, Exact, Family, Fingerprint, LinearMoments, Moments, PosteriorError, Sample,
+    Statistic, fixed,
 };
 
 /// Weights θ of features under a normal prior.
@@ -244,9 +245,7 @@ impl NormalPosterior {
     /// when they aren't finite or are all 0.
     pub fn expected_value(&self, features: &[f64]) -> Result<StudentT, PosteriorError> {
         same_length("features", self.mean.len(), features.len())?;
-        let location = features.iter().zip(&self.mean).map(|(x, m)| x * m).sum();
-        let half = self.factor.half_solve(features.to_vec());
-        let variance: f64 = half.iter().map(|value| value * value).sum();
+        let (location, variance) = self.linear_moments(features);
         StudentT::new(location, variance.sqrt(), f64::INFINITY)
     }
 
@@ -265,6 +264,16 @@ impl Sample for NormalPosterior {
 
     fn draw<R: Rng + ?Sized>(&self, rng: &mut R) -> Vec<f64> {
         self.sample(rng).to_vec()
+    }
+}
+
+impl LinearMoments for NormalPosterior {
+    fn parameter_count(&self) -> usize {
+        self.mean.len()
+    }
+
+    fn linear_moments(&self, weights: &[f64]) -> (f64, f64) {
+        self.factor.linear_moments(&self.mean, weights)
     }
 }
 

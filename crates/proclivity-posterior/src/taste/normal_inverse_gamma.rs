@@ -12,7 +12,8 @@ use super::cholesky::{self, Cholesky};
 use super::{StudentT, triangle};
 use crate::error::{in_range, same_length};
 use crate::{
-    Conjugate, Exact, Family, Fingerprint, Moments, PosteriorError, Sample, Statistic, fixed,
+    Conjugate, Exact, Family, Fingerprint, LinearMoments, Moments, PosteriorError, Sample,
+    Statistic, fixed,
 };
 
 /// Weights θ of features and the variance σ² of the noise, of which both are learned.
@@ -345,10 +346,9 @@ impl NormalInverseGammaPosterior {
 
     fn along(&self, features: &[f64], noise: f64) -> Result<StudentT, PosteriorError> {
         same_length("features", self.mean.len(), features.len())?;
-        let location = features.iter().zip(&self.mean).map(|(x, m)| x * m).sum();
-        let half = self.factor.half_solve(features.to_vec());
-        let spread = noise + half.iter().map(|value| value * value).sum::<f64>();
-        StudentT::new(location, (self.scale / self.shape * spread).sqrt(), 2.0 * self.shape)
+        let (location, variance) = self.factor.linear_moments(&self.mean, features);
+        let scale = (self.scale / self.shape * (noise + variance)).sqrt();
+        StudentT::new(location, scale, 2.0 * self.shape)
     }
 
     /// One joint draw of the weights θ and the variance σ².
@@ -371,6 +371,18 @@ impl Sample for NormalInverseGammaPosterior {
     /// The weights θ alone.
     fn draw<R: Rng + ?Sized>(&self, rng: &mut R) -> Vec<f64> {
         self.sample(rng).0.to_vec()
+    }
+}
+
+/// The variance is infinite up to shape 1, and bounds with it.
+impl LinearMoments for NormalInverseGammaPosterior {
+    fn parameter_count(&self) -> usize {
+        self.mean.len()
+    }
+
+    fn linear_moments(&self, weights: &[f64]) -> (f64, f64) {
+        let (mean, variance) = self.factor.linear_moments(&self.mean, weights);
+        (mean, self.noise_mean().map_or(f64::INFINITY, |noise| noise * variance))
     }
 }
 
