@@ -29,8 +29,10 @@ use proclivity::schema::{Catalog, Language, UserIndex};
 use proclivity::text::item_text;
 use proclivity::{EnsembleConfig, EnsembleData, EnsembleSearch, ItemTexts, item_counts};
 use proclivity_examples::cold::{ColdItems, ColdResult, mean};
+#[cfg(feature = "report")]
+use proclivity_examples::html::Contents;
 use proclivity_examples::{
-    DatasetArguments, Order, Protocol, Sequences, Split, ablation, cold_users, deciles,
+    DatasetArguments, Evaluated, Order, Protocol, Sequences, Split, ablation, cold_users, deciles,
     peak_rss_mb, progress_bar, tell,
 };
 use serde_json::{Map, Value, json};
@@ -83,6 +85,10 @@ struct Arguments {
     /// Prints JSON alone.
     #[arg(long)]
     json: bool,
+    /// Writes a report with plots as one HTML file.
+    #[cfg(feature = "report")]
+    #[arg(long)]
+    report: Option<PathBuf>,
     /// Writes a JSON line for each user, of the last variant.
     #[arg(long)]
     predictions: Option<PathBuf>,
@@ -171,7 +177,8 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         eprintln!("{:>8.3} × {:?}", member.weight, member.member);
     }
 
-    let mut output = Map::new();
+    let mut evaluated = Vec::new();
+    let mut rows = Vec::new();
     for (at, &variant) in variants.iter().enumerate() {
         let last = at + 1 == variants.len();
         let refitted = match variant {
@@ -179,10 +186,9 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
             _ => None,
         };
         let data = EnsembleData { sequence: refitted.as_ref().or(encoder.as_ref()), ..data };
-        let evaluated = evaluate(arguments, variant, last, &config, &split, &data, &ties)?;
-        let (evaluation, mut result) = evaluated;
-        result.append(&mut chosen.clone());
-        result.extend([
+        let mut result = evaluate(arguments, variant, last, &config, &split, &data, &ties)?;
+        result.json.append(&mut chosen);
+        result.json.extend([
             ("select_seconds".to_owned(), json!(select_seconds)),
             ("encode_seconds".to_owned(), json!(encode_seconds)),
             ("peak_rss_mb".to_owned(), json!(peak_rss_mb())),
@@ -191,32 +197,69 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
             ("parameters".to_owned(), json!(config)),
         ]);
         if arguments.ablation && variant == Variant::TrainOnly {
-            let rows = ablation(&search, &config, &split, &data, &ties)?;
-            result.insert("ablation".to_owned(), json!(rows));
+            rows = ablation(&search, &config, &split, &data, &ties)?;
+            result.json.insert("ablation".to_owned(), json!(rows));
         }
         if !arguments.json {
-            print_row(variant.name(), &result);
+            print_row(variant.name(), &result.json);
         }
-        output.insert(variant.name().to_owned(), Value::Object(result));
         if let (true, Some(path)) = (last, &arguments.predictions) {
             let file = BufWriter::new(File::create(path)?);
             let user_id = |user: u32| log.user_id(UserIndex(user)).as_str();
             let item_id = |item: u32| catalog.ids()[item as usize].as_str();
-            write_predictions(file, &split.test, &evaluation, user_id, item_id)?;
+            write_predictions(file, &split.test, &result.evaluation, user_id, item_id)?;
         }
-        chosen = Map::new();
+        evaluated.push(result);
     }
-    if let Some(share) = arguments.cold_users {
-        let users = sequences.items();
-        let rows = cold_users(&config, users, share, arguments.seed, &data, &ties)?;
-        if !arguments.json {
-            rows.iter().for_each(|row| println!("{row:?}"));
+    let new_users = match arguments.cold_users {
+        None => Vec::new(),
+        Some(share) => {
+            let users = sequences.items();
+            cold_users(&config, users, share, arguments.seed, &data, &ties)?
         }
-        output.insert("cold_users".to_owned(), json!(rows));
+    };
+    #[cfg(feature = "report")]
+    if let Some(path) = &arguments.report {
+        let seconds = |name: &str| {
+            let of = |one: &Evaluated| one.json[name].as_f64().unwrap_or(f64::NAN);
+            evaluated.iter().map(|one| format!("{:.1}", of(one))).collect::<Vec<_>>().join(", ")
+        };
+        Contents {
+            title: &format!("{}, {}", arguments.dataset.name, arguments.protocol.name()),
+            variants: &evaluated,
+            ablation: &rows,
+            cold_users: &new_users,
+            counts: &item_counts(&split.train, catalog.len()),
+            texts: texts.as_ref(),
+            environment: vec![
+                ("command", std::env::args().skip(1).collect::<Vec<_>>().join(" ")),
+                ("version", env!("CARGO_PKG_VERSION").to_owned()),
+                ("threads", rayon::current_num_threads().to_string()),
+                ("choosing, s", format!("{select_seconds:.1}")),
+                ("calibrating, s", seconds("calibrate_seconds")),
+                ("fitting, s", seconds("fit_seconds")),
+                ("scoring, s", seconds("score_seconds")),
+                (
+                    "peak memory, MB",
+                    peak_rss_mb().map_or_else(String::new, |mb| format!("{mb:.0}")),
+                ),
+                ("members", serde_json::to_string(&config)?),
+            ],
+        }
+        .write(path)?;
     }
-    if arguments.json {
-        println!("{}", serde_json::to_string_pretty(&Value::Object(output))?);
+    if !arguments.json {
+        new_users.iter().for_each(|row| println!("{row:?}"));
+        return Ok(());
     }
+    let mut output = Map::new();
+    for result in evaluated {
+        output.insert(result.name.to_owned(), Value::Object(result.json));
+    }
+    if !new_users.is_empty() {
+        output.insert("cold_users".to_owned(), json!(new_users));
+    }
+    println!("{}", serde_json::to_string_pretty(&Value::Object(output))?);
     Ok(())
 }
 
@@ -229,7 +272,7 @@ fn evaluate(
     split: &Split<'_>,
     data: &EnsembleData<'_>,
     ties: &TieBreak,
-) -> Result<(proclivity::eval::Evaluation, Map<String, Value>), Box<dyn Error>> {
+) -> Result<Evaluated, Box<dyn Error>> {
     let name = variant.name();
     // At test, members fitted on training items are one item behind the history; a refit isn't.
     // Calibration is learned as far behind as it will be used.
@@ -247,7 +290,7 @@ fn evaluate(
     let calibrate_seconds = start.elapsed().as_secs_f64();
 
     let counts = item_counts(fitted_on, data.items);
-    let list_length = if last && arguments.predictions.is_some() { 100 } else { 0 };
+    let list_length = if last { 100 } else { 0 };
     let ranking = FullRankingConfig { list_length, ..Default::default() }.build(&counts, ties)?;
     let start = Instant::now();
     let model = config.fit(fitted_on, data)?.calibrated(calibration)?;
@@ -260,17 +303,18 @@ fn evaluate(
     let score_seconds = start.elapsed().as_secs_f64();
     let popularity = ranking.evaluate(&Popularity::new(&counts, 1.0)?, &split.test, &|_| {})?;
 
-    let Value::Object(mut result) = serde_json::to_value(evaluation.summary())? else {
+    let Value::Object(mut json) = serde_json::to_value(evaluation.summary())? else {
         return Err("the summary is no JSON object".into());
     };
-    result.extend([
+    let deciles = deciles(&model, &split.test)?;
+    json.extend([
         ("calibrate_seconds".to_owned(), json!(calibrate_seconds)),
         ("fit_seconds".to_owned(), json!(fit_seconds)),
         ("score_seconds".to_owned(), json!(score_seconds)),
         ("popularity".to_owned(), serde_json::to_value(popularity.summary())?),
-        ("deciles".to_owned(), json!(deciles(&model, &split.test)?)),
+        ("deciles".to_owned(), json!(deciles)),
     ]);
-    Ok((evaluation, result))
+    Ok(Evaluated { name, evaluation, json, deciles })
 }
 
 fn print_row(name: &str, result: &Map<String, Value>) {

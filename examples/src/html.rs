@@ -5,29 +5,17 @@ use std::path::Path;
 
 use ndarray::ArrayView1;
 use proclivity::ItemTexts;
+use proclivity::eval::PairedBootstrap;
 use proclivity::eval::metrics::{hit_rate, ndcg};
 use proclivity::eval::report::{
     Axis, Bar, Cell, Column, Format, Interval, Plot, Point, Report, Series, Table,
 };
-use proclivity::eval::{Evaluation, PairedBootstrap};
 use proclivity::rank::{CosineSimilarity, DppConfig, MmrConfig, Ranked};
 use rayon::prelude::*;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::cold::mean;
-use crate::{AblationRow, ColdUsersRow, Decile};
-
-/// What one variant has shown.
-pub struct Evaluated {
-    /// `train_only` or `refit`.
-    pub name: &'static str,
-    /// Every user's list.
-    pub evaluation: Evaluation,
-    /// What is printed as JSON.
-    pub json: Map<String, Value>,
-    /// Over all candidates.
-    pub deciles: Vec<Decile>,
-}
+use crate::{AblationRow, ColdUsersRow, Evaluated};
 
 /// What a report is made of.
 pub struct Contents<'a> {
@@ -172,10 +160,7 @@ impl Contents<'_> {
         let mut points = Vec::new();
         for (at, group) in order.chunks(order.len().div_ceil(10)).enumerate() {
             let found = group.iter().filter(|&&user| hits[user] > 0.0).count();
-            points.push(Point::new(
-                at as f64 + 1.0,
-                Interval::rate(found as u64, group.len() as u64)?,
-            ));
+            points.push(Point::new(at as f64 + 1.0, Interval::rate(found, group.len())?));
         }
         let (x, y) = (
             Axis::linear("tenth by popularity of the target"),
@@ -193,8 +178,8 @@ impl Contents<'_> {
         let curve = |name: &str, of: Rate| -> Result<Series, Box<dyn Error>> {
             let mut points = Vec::new();
             for row in self.cold_users {
-                let hits = (of(row) * row.users as f64).round() as u64;
-                points.push(Point::new(row.events as f64, Interval::rate(hits, row.users as u64)?));
+                let hits = (of(row) * row.users as f64).round() as usize;
+                points.push(Point::new(row.events as f64, Interval::rate(hits, row.users)?));
             }
             Ok(Series::new(name, points))
         };

@@ -3,10 +3,11 @@
 use std::error::Error;
 
 use ndarray::Array2;
-use proclivity::eval::Case;
+use proclivity::eval::{Case, Evaluation};
 use proclivity::posterior::{PosteriorError, Predictive, Reliability, ReliabilityGroups};
 use rayon::prelude::*;
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 /// A tenth of the expected hits, by rising probability.
 #[derive(Debug, Clone, Copy, Serialize)]
@@ -21,6 +22,18 @@ pub struct Decile {
     pub ratio: Option<f64>,
     /// Its 95 % interval, from the count's standard error.
     pub interval: Option<[f64; 2]>,
+}
+
+/// What one variant has shown.
+pub struct Evaluated {
+    /// `train_only` or `refit`.
+    pub name: &'static str,
+    /// Every user's list.
+    pub evaluation: Evaluation,
+    /// What is printed as JSON.
+    pub json: Map<String, Value>,
+    /// Over all candidates.
+    pub deciles: Vec<Decile>,
 }
 
 /// The deciles over all candidates of all cases: each has a tenth of the expected hits.

@@ -34,6 +34,16 @@ pub enum Protocol {
     GlobalTime,
 }
 
+impl Protocol {
+    /// What it is called in a report.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::LeaveOneOut => "leave-one-out",
+            Self::GlobalTime => "global time",
+        }
+    }
+}
+
 /// The items of every user's positive events, the oldest first, with their times.
 pub struct Sequences {
     users: Vec<Vec<(u32, Option<Timestamp>)>>,
