@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::candidates::{Pool, check};
+use super::candidates::{Pool, by_probability, check};
 use crate::error::in_range;
 use crate::{RankError, Ranked, Reranked};
 
@@ -73,8 +73,13 @@ impl InterestCalibration {
     /// The best `k` of the candidates, in O(k · n · interests).
     ///
     /// `shares` are the user's, `interests` gives P(interest | item) of an item's index: what an item
-    /// is about, whoever looks at it. The list holds min(k, n) items in the order in which they were
-    /// chosen; among equals the more probable one is chosen, then the one that came first.
+    /// is about, whoever looks at it. The list holds min(k, n) items; among equals the more probable
+    /// one is chosen, then the one that came first.
+    ///
+    /// The items stand by descending probability: the objective knows no order, and that of the
+    /// choices, which starts with what is most like the user's mean instead of what is most
+    /// probable, costs NDCG for nothing. It is the whole list that is calibrated, then, not each
+    /// head of it.
     ///
     /// # Errors
     /// [`RankError::InvalidProbability`] or [`RankError::DuplicateItem`]; [`RankError::InvalidShares`]
@@ -122,7 +127,9 @@ impl InterestCalibration {
         if objective(&most_probable) > objective(&chosen) {
             chosen = most_probable;
         }
-        let items = chosen.into_iter().map(|x| candidates[x]).collect();
+        chosen.sort_unstable();
+        let mut items: Vec<Ranked> = chosen.into_iter().map(|x| candidates[x]).collect();
+        items.sort_by(by_probability);
         Ok(Reranked { items, requested: k })
     }
 
