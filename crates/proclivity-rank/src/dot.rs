@@ -66,14 +66,14 @@ impl Dots<'_> {
             item_vectors[i] = &self.vectors[items[i] * dim..][..dim];
         }
         let mut query_vectors = [&[][..]; QUERIES];
-        for q in 0..QUERIES {
-            query_vectors[q] = &self.queries[(query + q).min(last_query) * dim..][..dim];
+        for (q, vector) in query_vectors.iter_mut().enumerate() {
+            *vector = &self.queries[(query + q).min(last_query) * dim..][..dim];
         }
         let products = products(item_vectors, query_vectors, dim);
-        for q in 0..QUERIES.min(last_query + 1 - query) {
+        for (q, products) in products.iter().enumerate().take(last_query + 1 - query) {
             let scores = &mut self.scores[(query + q) * rows.len()..][..rows.len()];
             for i in 0..ITEMS.min(rows.len() - row) {
-                scores[row + i] = products[q][i] + self.bias.map_or(0.0, |bias| bias[items[i]]);
+                scores[row + i] = products[i] + self.bias.map_or(0.0, |bias| bias[items[i]]);
             }
         }
     }
@@ -105,7 +105,7 @@ fn products<const ITEMS: usize, const QUERIES: usize>(
             add(&mut sums[q], &of_items, &query_chunks[q][chunk]);
         }
     }
-    if dim % LANES > 0 {
+    if !dim.is_multiple_of(LANES) {
         let mut of_items = [[0.0; LANES]; ITEMS];
         for i in 0..ITEMS {
             of_items[i] = padded(&items[i][chunks * LANES..]);

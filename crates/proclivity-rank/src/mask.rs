@@ -51,7 +51,6 @@ impl ItemMask {
 
     /// What this one doesn't admit.
     #[must_use]
-    #[expect(clippy::should_implement_trait, reason = "beside `and` and `or`, which can fail")]
     pub fn not(&self) -> Self {
         Self::from_fn(self.items, |item| !self.contains(item))
     }
