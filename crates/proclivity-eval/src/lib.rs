@@ -4,8 +4,10 @@ mod baseline;
 mod bootstrap;
 mod error;
 pub mod metrics;
+mod paired;
 mod predictions;
 mod protocol;
+mod randomization;
 mod search;
 mod summary;
 
@@ -14,5 +16,6 @@ pub use bootstrap::{PairedBootstrap, paired_bootstrap};
 pub use error::EvalError;
 pub use predictions::write_predictions;
 pub use protocol::{Case, Evaluation, FullRanking, FullRankingConfig, UserResult};
+pub use randomization::{PairedRandomization, paired_randomization};
 pub use search::{Axis, Search, Trial, coordinate_search};
 pub use summary::Summary;
