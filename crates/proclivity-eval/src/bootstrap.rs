@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::EvalError;
-use crate::metrics::mean;
+use crate::paired::differences;
 
 /// A mean difference and its bootstrap interval.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -49,13 +49,7 @@ pub fn paired_bootstrap(
     confidence: f64,
     seed: u64,
 ) -> Result<PairedBootstrap, EvalError> {
-    if first.len() != second.len() {
-        return Err(EvalError::Length {
-            what: "users of the second recommender",
-            expected: first.len(),
-            got: second.len(),
-        });
-    }
+    let (differences, observed) = differences(first, second)?;
     if !(confidence > 0.0 && confidence < 1.0) {
         return Err(EvalError::OutOfRange {
             name: "confidence",
@@ -66,17 +60,6 @@ pub fn paired_bootstrap(
     if resamples == 0 {
         return Err(EvalError::Empty { what: "resamples" });
     }
-    let differences: Vec<f64> = first.iter().zip(second).map(|(a, b)| a - b).collect();
-    if let Some(position) = differences.iter().position(|value| !value.is_finite()) {
-        return Err(EvalError::NotFinite {
-            what: "difference",
-            position,
-            value: differences[position],
-        });
-    }
-    let Some(observed) = mean(differences.iter().copied()) else {
-        return Err(EvalError::Empty { what: "users" });
-    };
     let mut means: Vec<f64> = (0..resamples as u64)
         .into_par_iter()
         .map(|resample| {

@@ -42,6 +42,14 @@ pub enum EvalError {
         /// The value.
         value: f64,
     },
+    /// A score that is NaN, at a position of a list.
+    #[error("{what}[{position}] is NaN")]
+    NotANumber {
+        /// The list.
+        what: &'static str,
+        /// Position, from 0.
+        position: usize,
+    },
     /// A number that is no probability.
     #[error("prediction {position} has probability {value}, expected a number from 0 to 1")]
     InvalidProbability {
@@ -70,6 +78,27 @@ pub enum EvalError {
     NoOverlap {
         /// The place, from 0.
         place: usize,
+    },
+    /// An embedding whose length is not 1.
+    #[error("embedding {position} has the squared length {squared_norm}, expected a unit vector")]
+    NotAUnitVector {
+        /// Position among the embeddings, from 0.
+        position: usize,
+        /// The sum of the squares of its components.
+        squared_norm: f64,
+    },
+    /// Shares of interests that are negative or don't sum to 1.
+    #[error(
+        "shares {} sum to {sum}, the least is {least}, expected shares from 0 that sum to 1",
+        place.map_or("of the user".into(), |place| format!("of the item at place {place}"))
+    )]
+    InvalidShares {
+        /// The item's place in the list, from 0; `None` for the user's own shares.
+        place: Option<usize>,
+        /// Their sum.
+        sum: f64,
+        /// The least of them.
+        least: f64,
     },
     /// A rank that so many relevant items cannot have.
     #[error("{relevant} relevant items cannot all have ranks up to {rank}")]

@@ -5,8 +5,10 @@ mod bootstrap;
 mod error;
 pub mod metrics;
 mod off_policy;
+mod paired;
 mod predictions;
 mod protocol;
+mod randomization;
 #[cfg(feature = "report")]
 pub mod report;
 mod search;
@@ -21,5 +23,6 @@ pub use off_policy::{
 };
 pub use predictions::write_predictions;
 pub use protocol::{Case, Evaluation, FullRanking, FullRankingConfig, UserResult};
+pub use randomization::{PairedRandomization, paired_randomization};
 pub use search::{Axis, Search, Trial, coordinate_search};
 pub use summary::Summary;

@@ -8,7 +8,7 @@ use proclivity_rank::{Ranked, TieBreak, rank_of, top_k};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::metrics::{RelevantRanks, SelfInformation};
+use crate::metrics::{Pit, PitInterval, RelevantRanks, SelfInformation};
 use crate::{EvalError, Summary};
 
 /// One question to a predictive: what comes after this history?
@@ -108,6 +108,9 @@ pub struct UserResult {
     pub ranks: RelevantRanks,
     /// The log probability of the target among the candidates; `None` if it is not one of them.
     pub log_prob: Option<f64>,
+    /// Where the target lies among the candidates by descending probability; `None` if it is not
+    /// one of them.
+    pub pit: Option<PitInterval>,
     /// The best candidates, the most probable first.
     pub list: Vec<Ranked>,
 }
@@ -192,6 +195,10 @@ impl FullRanking<'_> {
         let candidate = |item: u32| !seen[item as usize];
         let ranking = top_k(log_probs, self.list_length, candidate, self.ties);
         let rank = candidate(case.target).then(|| rank_of(log_probs, case.target, candidate));
+        let pit =
+            ranking.as_ref().ok().filter(|_| rank.is_some()).map(|ranking| {
+                PitInterval::of(log_probs, case.target, candidate, ranking.log_mass)
+            });
         for &item in case.history {
             seen[item as usize] = false;
         }
@@ -205,6 +212,7 @@ impl FullRanking<'_> {
             target: case.target,
             ranks: RelevantRanks::single(rank),
             log_prob,
+            pit,
             list: ranking.items,
         })
     }
@@ -219,6 +227,11 @@ impl Evaluation {
     /// The means over all users.
     pub fn summary(&self) -> &Summary {
         &self.summary
+    }
+
+    /// The randomised probability integral transforms of the targets that are candidates.
+    pub fn pit(&self, seed: u64) -> Pit {
+        Pit::new(self.per_user.iter().filter_map(|user| user.pit), seed)
     }
 
     /// One metric for every case, as [`paired_bootstrap`](crate::paired_bootstrap) takes it:

@@ -6,16 +6,16 @@ use serde::Serialize;
 
 use crate::EvalError;
 use crate::metrics::{
-    Calibration, Forecast, RelevantRanks, SelfInformation, catalog_coverage, f1, hit_rate,
-    log_loss, mean, ndcg, precision, recall, reciprocal_rank,
+    Calibration, Exposure, Forecast, RelevantRanks, SelfInformation, average_precision,
+    catalog_coverage, f1, hit_rate, log_loss, mean, ndcg, precision, recall, reciprocal_rank,
 };
 use crate::protocol::UserResult;
 
 /// The means over all users.
 ///
-/// As JSON: `users`, `targets_in_history`, `short_lists`, then `hr@k`, `ndcg@k`, `precision@k`,
-/// `recall@k`, `f1@k`, `coverage@k` and `novelty@k` for every cutoff k, then `mrr`, `log_loss`
-/// and `calibration`. A number that is missing or infinite is `null`.
+/// As JSON: `users`, `targets_in_history`, `short_lists`, then `hr@k`, `ndcg@k`, `map@k`,
+/// `precision@k`, `recall@k`, `f1@k`, `coverage@k`, `gini@k` and `novelty@k` for every cutoff k, then
+/// `mrr`, `log_loss` and `calibration`. A number that is missing or infinite is `null`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Summary {
     /// How many users (cases) there are.
@@ -63,14 +63,17 @@ impl Summary {
                 mean(users.iter().map(|user| metric(&user.ranks, k)))
             };
             let coverage = catalog_coverage(users.iter().map(head), item_count);
+            let exposure = Exposure::new(users.iter().map(head), item_count);
             let novelty = users.iter().filter_map(|user| information.novelty(head(user)));
             let metrics = [
                 ("hr", accuracy(hit_rate)),
                 ("ndcg", accuracy(ndcg)),
+                ("map", accuracy(average_precision)),
                 ("precision", accuracy(precision)),
                 ("recall", accuracy(recall)),
                 ("f1", accuracy(f1)),
                 ("coverage", Some(coverage)),
+                ("gini", exposure.gini()),
                 ("novelty", mean(novelty)),
             ];
             for (name, value) in metrics {

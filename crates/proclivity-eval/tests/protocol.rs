@@ -75,10 +75,19 @@ proptest! {
             let target = case.target as usize;
             if !candidates.contains(&target) {
                 misses += 1;
+                prop_assert_eq!(result.pit, None);
                 prop_assert_eq!(result.ranks.ranks(), &[] as &[usize]);
                 continue;
             }
             let rank = candidates.iter().filter(|&&i| log_probs[i] >= log_probs[target]).count();
+            let above: f64 = candidates.iter().map(|&i| p[i]).filter(|&q| q > p[target]).sum();
+            let pit = result.pit.unwrap();
+            if mass > 0.0 {
+                prop_assert!((pit.low() - above / mass).abs() < 1e-12);
+                let tied = candidates.iter().filter(|&&i| log_probs[i] == log_probs[target]);
+                let tied = tied.count() as f64 * p[target];
+                prop_assert!((pit.high() - (above + tied) / mass).abs() < 1e-12);
+            }
             prop_assert_eq!(result.ranks.ranks(), &[rank]);
             if rank <= k {
                 hits += 1.0;
@@ -160,13 +169,16 @@ fn the_keys_of_the_json_are_the_names_of_the_metrics() {
     keys.sort_unstable();
     let mut expected =
         vec!["calibration", "log_loss", "mrr", "short_lists", "targets_in_history", "users"];
-    let names = ["hr", "ndcg", "precision", "recall", "f1", "coverage", "novelty"];
+    let names = ["hr", "ndcg", "map", "precision", "recall", "f1", "coverage", "gini", "novelty"];
     let at: Vec<String> = names.iter().flat_map(|m| [format!("{m}@1"), format!("{m}@2")]).collect();
     expected.extend(at.iter().map(String::as_str));
     expected.sort_unstable();
     assert_eq!(keys, expected);
     assert_eq!(json["hr@1"], 1.0);
     assert_eq!(json["coverage@2"], 2.0 / 3.0);
+    // The target stands first of the items 1 and 2, and these are shown once each.
+    assert_eq!(json["map@2"], 1.0);
+    assert!((json["gini@2"].as_f64().unwrap() - 1.0 / 3.0).abs() < 1e-15);
     assert!((json["log_loss"].as_f64().unwrap() + 0.75_f64.ln()).abs() < 1e-12);
     // One candidate of probability 0 among two: the line has nothing to go by.
     assert_eq!(json["calibration"]["count"], 2);
