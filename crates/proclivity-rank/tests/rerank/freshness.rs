@@ -54,7 +54,9 @@ proptest! {
     /// The derivative of the mean freshness in the boost is its variance: it never falls.
     #[test]
     fn mean_freshness_grows_with_the_boost(candidates in candidates(2..40), boost in 0.0..5.0) {
-        prop_assume!(mass(&candidates) > 0.0);
+        if mass(&candidates) == 0.0 {
+            return Ok(());
+        }
         let at = |boost: f64| mean_freshness(&freshness(boost).rerank(&candidates, 40, age).unwrap().items);
         prop_assert!(at(boost + 0.5) >= at(boost) - 1e-12);
         let list = freshness(boost).rerank(&candidates, 40, age).unwrap().items;
@@ -73,7 +75,9 @@ proptest! {
         direction in prop::collection::vec(-1.0..1.0_f64, 20),
     ) {
         let candidates: Vec<Ranked> = candidates.into_iter().filter(|x| x.probability > 0.0).collect();
-        prop_assume!(candidates.len() > 2);
+        if candidates.len() < 3 {
+            return Ok(());
+        }
         let list = freshness(boost).rerank(&candidates, 40, age).unwrap().items;
         let before = |item: u32| candidates.iter().find(|x| x.item == item).unwrap().probability;
         let divergence = |shift: &[f64]| -> f64 {
@@ -95,7 +99,9 @@ proptest! {
         let least = list.last().unwrap().probability;
         let shift: Vec<f64> = centred.iter().zip(direction)
             .map(|(x, d)| (d - of_direction - along * x) * least * 0.2).collect();
-        prop_assume!(list.iter().zip(&shift).all(|(x, d)| x.probability + d > 0.0));
+        if list.iter().zip(&shift).any(|(x, d)| x.probability + d <= 0.0) {
+            return Ok(());
+        }
         prop_assert!(divergence(&shift) >= divergence(&vec![0.0; list.len()]) - 1e-12);
     }
 }
