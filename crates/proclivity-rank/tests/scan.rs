@@ -33,7 +33,7 @@ fn items(list: &ScoredList) -> Vec<u32> {
 
 fn bits(lists: &[ScoredList]) -> Vec<Vec<(u32, u32)>> {
     let of_list = |list: &ScoredList| {
-        list.items.iter().map(|scored| (scored.item, scored.score.to_bits())).collect()
+        list.items.iter().map(|scored| (scored.item, (scored.score as f32).to_bits())).collect()
     };
     lists.iter().map(of_list).collect()
 }

@@ -47,8 +47,8 @@ pub fn intra_list_diversity<'a>(
             squared_norm += f64::from(component).powi(2);
             *sum += f64::from(component);
         }
-        // NaN is not within it either.
-        if !((squared_norm - 1.0).abs() <= UNIT) {
+        let off = (squared_norm - 1.0).abs();
+        if off.is_nan() || off > UNIT {
             return Err(EvalError::NotAUnitVector { position, squared_norm });
         }
         norms += squared_norm;
