@@ -1,18 +1,20 @@
 #![doc = include_str!("../README.md")]
 
-mod baseline;
+mod baselines;
 mod bootstrap;
 mod error;
 pub mod metrics;
 mod predictions;
 mod protocol;
 mod search;
+mod splits;
 mod summary;
 
-pub use baseline::{Popularity, Random};
+pub use baselines::{EaseBaseline, ItemKnn, ItemKnnConfig, Popularity, Random, Recency};
 pub use bootstrap::{PairedBootstrap, paired_bootstrap};
 pub use error::EvalError;
 pub use predictions::write_predictions;
 pub use protocol::{Case, Evaluation, FullRanking, FullRankingConfig, UserResult};
 pub use search::{Axis, Search, Trial, coordinate_search};
+pub use splits::{Split, Targets};
 pub use summary::Summary;
