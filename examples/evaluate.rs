@@ -23,7 +23,7 @@ use clap::{Parser, ValueEnum};
 use ndarray::Array2;
 use proclivity::data::{Dataset, ItemSequences};
 use proclivity::encoder::{BertEncoder, ComputeDevice, NextItemModel, embed_cached};
-use proclivity::eval::{FullRankingConfig, Popularity, paired_bootstrap, write_predictions};
+use proclivity::eval::{FullRankingConfig, Popularity, Split, paired_bootstrap, write_predictions};
 use proclivity::rank::TieBreak;
 use proclivity::schema::{Catalog, Language, UserIndex};
 use proclivity::text::item_text;
@@ -32,7 +32,7 @@ use proclivity_examples::cold::{ColdItems, ColdResult, mean};
 #[cfg(feature = "report")]
 use proclivity_examples::html::Contents;
 use proclivity_examples::{
-    DatasetArguments, Evaluated, Order, Protocol, Sequences, Split, ablation, cold_users, deciles,
+    DatasetArguments, Evaluated, Order, Protocol, Sequences, ablation, cold_users, deciles,
     peak_rss_mb, progress_bar, tell,
 };
 use serde_json::{Map, Value, json};
@@ -282,7 +282,7 @@ fn evaluate(
         .map(|items| &items[..items.len() - usize::from(items.len() > 1)])
         .collect();
     let (fitted_on, calibrated_on) = match variant {
-        Variant::Refit => (&split.with_validation, &split.train),
+        Variant::Refit => (&split.refit, &split.train),
         _ => (&split.train, &behind),
     };
     let start = Instant::now();

@@ -3,7 +3,7 @@
 use std::error::Error;
 
 use proclivity::eval::metrics::{hit_rate, ndcg};
-use proclivity::eval::{Evaluation, FullRankingConfig, PairedBootstrap, paired_bootstrap};
+use proclivity::eval::{Evaluation, FullRankingConfig, PairedBootstrap, Split, paired_bootstrap};
 use proclivity::posterior::LogLinearPool;
 use proclivity::rank::TieBreak;
 use proclivity::{
@@ -12,7 +12,7 @@ use proclivity::{
 use serde::Serialize;
 
 use crate::cold::mean;
-use crate::{Split, progress_bar};
+use crate::progress_bar;
 
 /// An ensemble with a part left out, or a member alone, on the test.
 #[derive(Debug, Clone, Serialize)]

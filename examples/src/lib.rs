@@ -29,7 +29,7 @@ pub use cold_users::{ColdUsersRow, cold_users};
 pub use dataset::DatasetArguments;
 pub use probabilities::{Decile, Evaluated, deciles};
 pub use recovery::{Recovery, recovery, shares_by_label};
-pub use split::{Order, Protocol, Sequences, Split};
+pub use split::{Order, Protocol, Sequences};
 
 /// A progress bar on standard error, with the time that is left.
 pub fn progress_bar(length: usize, message: &str) -> ProgressBar {

@@ -3,7 +3,7 @@
 use std::error::Error;
 
 use clap::ValueEnum;
-use proclivity::eval::Case;
+use proclivity::eval::{Split, Targets};
 use proclivity::schema::{Log, Timestamp};
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
@@ -48,18 +48,6 @@ impl Protocol {
 pub struct Sequences {
     users: Vec<Vec<(u32, Option<Timestamp>)>>,
     items: Vec<Vec<u32>>,
-}
-
-/// What is fitted on, chosen on and tested on.
-pub struct Split<'a> {
-    /// To fit on while choosing.
-    pub train: Vec<&'a [u32]>,
-    /// The same and the validation items.
-    pub with_validation: Vec<&'a [u32]>,
-    /// To choose on.
-    pub validation: Vec<Case<'a>>,
-    /// To report.
-    pub test: Vec<Case<'a>>,
 }
 
 impl Sequences {
@@ -109,53 +97,16 @@ impl Sequences {
     /// # Errors
     /// When a split by time meets an event without one.
     pub fn split(&self, protocol: Protocol) -> Result<Split<'_>, Box<dyn Error>> {
-        match protocol {
-            Protocol::LeaveOneOut => Ok(self.split_at(|_, items| match items.len() {
-                0..3 => (items.len(), items.len()),
-                count => (count - 2, count - 1),
-            })),
-            Protocol::GlobalTime => {
-                let times = self.users.iter().flatten().map(|&(_, time)| time);
-                let mut times = times
-                    .collect::<Option<Vec<Timestamp>>>()
-                    .ok_or("a split by time needs the time of every event")?;
-                times.sort_unstable();
-                let cut = |share: f64| times[((times.len() - 1) as f64 * share).round() as usize];
-                let (validation, test) = (cut(0.8), cut(0.9));
-                Ok(self.split_at(|user, _| {
-                    let before =
-                        |cut| self.users[user].partition_point(|&(_, time)| time < Some(cut));
-                    (before(validation), before(test))
-                }))
-            }
-        }
-    }
-
-    /// Training events are those before a user's first place, validation those before the second.
-    /// The first event behind each place is a case where there is one with something before it.
-    fn split_at(&self, places: impl Fn(usize, &[u32]) -> (usize, usize)) -> Split<'_> {
-        let mut split = Split {
-            train: Vec::new(),
-            with_validation: Vec::new(),
-            validation: Vec::new(),
-            test: Vec::new(),
-        };
-        for (user, items) in self.items.iter().enumerate() {
-            let (validation, test) = places(user, items);
-            split.train.push(&items[..validation]);
-            split.with_validation.push(&items[..test]);
-            let case = |place: usize| Case {
-                user: user as u32,
-                history: &items[..place],
-                target: items[place],
-            };
-            if 0 < validation && validation < test {
-                split.validation.push(case(validation));
-            }
-            if 0 < test && test < items.len() {
-                split.test.push(case(test));
-            }
-        }
-        split
+        let sequences: Vec<&[u32]> = self.items.iter().map(Vec::as_slice).collect();
+        let Protocol::GlobalTime = protocol else { return Ok(Split::leave_one_out(&sequences)) };
+        let micros = |&(_, time): &(u32, Option<Timestamp>)| time.map(|time| time.as_micros());
+        let times = self.users.iter().map(|events| events.iter().map(micros).collect());
+        let times: Vec<Vec<i64>> =
+            times.collect::<Option<_>>().ok_or("a split by time needs the time of every event")?;
+        let times: Vec<&[i64]> = times.iter().map(Vec::as_slice).collect();
+        let mut sorted = times.concat();
+        sorted.sort_unstable();
+        let cut = |share: f64| sorted[((sorted.len() - 1) as f64 * share).round() as usize];
+        Ok(Split::at_times(&sequences, &times, cut(0.8), cut(0.9), Targets::First)?)
     }
 }

@@ -118,6 +118,28 @@ pub enum EvalError {
         /// How many items there are.
         items: usize,
     },
+    /// A user that is held out but has no sequence.
+    #[error("user {user} is not one of {users} users")]
+    UnknownUser {
+        /// The user.
+        user: u32,
+        /// How many there are.
+        users: usize,
+    },
+    /// A user that is held out twice.
+    #[error("user {user} is held out twice")]
+    DuplicateUser {
+        /// The user.
+        user: u32,
+    },
+    /// An event before the one that it follows in its sequence.
+    #[error("user {user}: event {position} is earlier than the one before it")]
+    TimeReversed {
+        /// The user.
+        user: u32,
+        /// Position in the sequence, from 0.
+        position: usize,
+    },
     /// Results that stand beside another user's case.
     #[error("case {position} is of user {expected}, its result of user {got}")]
     OtherUser {

@@ -1,6 +1,6 @@
 #![doc = include_str!("../README.md")]
 
-mod baseline;
+mod baselines;
 mod bootstrap;
 mod error;
 pub mod metrics;
@@ -12,9 +12,10 @@ mod randomization;
 #[cfg(feature = "report")]
 pub mod report;
 mod search;
+mod splits;
 mod summary;
 
-pub use baseline::{Popularity, Random};
+pub use baselines::{EaseBaseline, ItemKnn, ItemKnnConfig, Popularity, Random, Recency};
 pub use bootstrap::{PairedBootstrap, paired_bootstrap};
 pub use error::EvalError;
 pub use off_policy::{
@@ -25,4 +26,5 @@ pub use predictions::write_predictions;
 pub use protocol::{Case, Evaluation, FullRanking, FullRankingConfig, UserResult};
 pub use randomization::{PairedRandomization, paired_randomization};
 pub use search::{Axis, Search, Trial, coordinate_search};
+pub use splits::{Split, Targets};
 pub use summary::Summary;
