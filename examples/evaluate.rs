@@ -186,7 +186,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
             _ => None,
         };
         let data = EnsembleData { sequence: refitted.as_ref().or(encoder.as_ref()), ..data };
-        let mut result = evaluate(arguments, variant, last, &config, &split, &data, &ties)?;
+        let mut result = evaluate(variant, last, &config, &split, &data, &ties)?;
         result.json.append(&mut chosen);
         result.json.extend([
             ("select_seconds".to_owned(), json!(select_seconds)),
@@ -265,7 +265,6 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
 
 /// Fits and calibrates as a variant has it, and measures on the test.
 fn evaluate(
-    arguments: &Arguments,
     variant: Variant,
     last: bool,
     config: &EnsembleConfig,
