@@ -47,8 +47,7 @@ pub fn intra_list_diversity<'a>(
             squared_norm += f64::from(component).powi(2);
             *sum += f64::from(component);
         }
-        // NaN is not within it either.
-        if !((squared_norm - 1.0).abs() <= UNIT) {
+        if !(1.0 - UNIT..=1.0 + UNIT).contains(&squared_norm) {
             return Err(EvalError::NotAUnitVector { position, squared_norm });
         }
         norms += squared_norm;
