@@ -68,7 +68,7 @@ proptest! {
             let admissible = |item| mask.contains(item) && !seen.contains(&item);
             let expected = top_k(scores, k, admissible, &ties).unwrap();
             prop_assert_eq!(items(list), expected.items.iter().map(|x| x.item).collect::<Vec<_>>());
-            prop_assert!(list.items.iter().all(|x| f64::from(x.score) == scores[x.item as usize]));
+            prop_assert!(list.items.iter().all(|x| x.score == scores[x.item as usize]));
             prop_assert_eq!((list.requested, list.admissible), (k, expected.admissible));
             prop_assert_eq!((list.is_short(), list.missing()), (expected.is_short(), 0));
         }
@@ -91,8 +91,8 @@ proptest! {
             expected.sort_by(|a, b| b.total_cmp(a));
             prop_assert_eq!(list.items.len(), k.min(count));
             for (scored, best) in list.items.iter().zip(expected) {
-                prop_assert!((f64::from(scored.score) - scores[scored.item as usize]).abs() < bound);
-                prop_assert!((f64::from(scored.score) - best).abs() < bound);
+                prop_assert!((scored.score - scores[scored.item as usize]).abs() < bound);
+                prop_assert!((scored.score - best).abs() < bound);
             }
         }
     }

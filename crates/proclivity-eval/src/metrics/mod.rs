@@ -23,11 +23,12 @@
 //!
 //! | metric | we agree with | and differ from |
 //! |---|---|---|
-//! | precision, recall, F1, HR, MRR | `ranx`, `trec_eval`, RecBole | RecBole's MRR@k is cut at k |
+//! | precision, recall, HR, MRR | `ranx`, `trec_eval`, RecBole | RecBole's MRR@k is cut at k |
+//! | F1 | `ranx` | |
 //! | NDCG | `ranx`, `trec_eval`, RecBole; graded `ranx` with both gains, `trec_eval` and `scikit-learn` with the linear one | |
 //! | MAP | `ranx`, `trec_eval` | RecBole divides by min(k, relevant items) |
 //! | AUC | `scikit-learn` and RecBole's GAUC, of one user | RecBole weights users, or pools them |
-//! | RBP | `ranx` | |
+//! | RBP | `ranx`, of grades 0 and 1 | `ranx` multiplies by higher grades |
 //! | coverage, Gini | RecBole | |
 //! | entropy of exposure | RecBole before its division by the number of items shown | RecBole |
 //! | diversity, calibration to the user, PIT test | SciPy's cosine distances, relative entropy, Kolmogorov–Smirnov test | |
