@@ -47,12 +47,7 @@ pub fn intra_list_diversity<'a>(
             squared_norm += f64::from(component).powi(2);
             *sum += f64::from(component);
         }
-<<<<<<< HEAD
-        let off = (squared_norm - 1.0).abs();
-        if off.is_nan() || off > UNIT {
-=======
         if !(1.0 - UNIT..=1.0 + UNIT).contains(&squared_norm) {
->>>>>>> metrics
             return Err(EvalError::NotAUnitVector { position, squared_norm });
         }
         norms += squared_norm;
