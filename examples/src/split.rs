@@ -110,3 +110,42 @@ impl Sequences {
         Ok(Split::at_times(&sequences, &times, cut(0.8), cut(0.9), Targets::First)?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proclivity::data::{ErrorPolicy, sequences};
+
+    #[test]
+    fn orders_keep_events_and_what_is_held_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let (events, items) = (folder.path().join("events.txt"), folder.path().join("items.tsv"));
+        std::fs::write(&events, "a 1 2 3 4 5 6 7 8\nb 3 1\n").unwrap();
+        let titles: String = (1..=8).map(|id| format!("{id}\tTitle {id}\n")).collect();
+        std::fs::write(&items, format!("item_id\ttitle\n{titles}")).unwrap();
+        let log = sequences(&events, &items, ErrorPolicy::Fail).unwrap().log;
+        let of = |order, seed| Sequences::new(&log, order, seed).unwrap();
+        let plain = of(Order::Log, 0);
+        let bags = of(Order::Bags, 1);
+        assert_eq!(plain.event_count(), 10);
+        assert_ne!(bags.items()[0], plain.items()[0]);
+        assert_eq!(bags.items()[0][6..], plain.items()[0][6..]);
+        let sorted = |items: &[u32]| {
+            let mut items = items.to_vec();
+            items.sort_unstable();
+            items
+        };
+        assert_eq!(sorted(&bags.items()[0]), sorted(&plain.items()[0]));
+        assert_eq!(bags.items(), of(Order::Bags, 1).items());
+        let swapped = of(Order::Swapped, 0);
+        let (plain, swapped) =
+            (plain.split(Protocol::LeaveOneOut), swapped.split(Protocol::LeaveOneOut));
+        let (plain, swapped) = (plain.unwrap(), swapped.unwrap());
+        assert_eq!(plain.train[0], swapped.train[0]);
+        assert_eq!(plain.test[0].target, swapped.validation[0].target);
+        assert_eq!(plain.test.len(), 1);
+        // The log has an order and no times.
+        assert!(Sequences::new(&log, Order::Ties, 0).is_err());
+        assert!(of(Order::Log, 0).split(Protocol::GlobalTime).is_err());
+    }
+}
