@@ -1,5 +1,7 @@
 //! What an evaluation refuses.
 
+use std::path::PathBuf;
+
 use proclivity_rank::RankError;
 
 /// An error of an evaluation, with the value that caused it.
@@ -173,5 +175,37 @@ pub enum EvalError {
         path: std::path::PathBuf,
         /// What was wrong.
         source: std::io::Error,
+    },
+    /// A search's trace that could not be read or written.
+    #[error("{}: {source}", path.display())]
+    Trace {
+        /// The file.
+        path: PathBuf,
+        /// What was wrong.
+        source: std::io::Error,
+    },
+    /// A search's trace that another search is writing.
+    #[error("{}: another search is writing this trace", path.display())]
+    TraceInUse {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A line that is none of a search's trace.
+    #[error("{}:{line}: not a line of a search's trace", path.display())]
+    DamagedTrace {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+    },
+    /// The trace of another search.
+    #[error("{}:{line}: the trace of another search, with other {what}", path.display())]
+    ForeignTrace {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What is different.
+        what: &'static str,
     },
 }

@@ -11,6 +11,7 @@ mod protocol;
 mod randomization;
 #[cfg(feature = "report")]
 pub mod report;
+mod resumable;
 mod search;
 mod splits;
 mod summary;
@@ -25,6 +26,7 @@ pub use off_policy::{
 pub use predictions::write_predictions;
 pub use protocol::{Case, Evaluation, FullRanking, FullRankingConfig, UserResult};
 pub use randomization::{PairedRandomization, paired_randomization};
+pub use resumable::{data_fingerprint, resumable_search};
 pub use search::{Axis, Search, Trial, coordinate_search};
 pub use splits::{Split, Targets};
 pub use summary::Summary;

@@ -343,13 +343,13 @@ fn on_movielens() {
         let axes = [
             Axis {
                 name: "ridge",
-                values: vec![100.0, 200.0, 500.0, 1000.0, 2000.0],
+                values: vec![10.0, 30.0, 100.0, 300.0, 1000.0],
                 set: |p: &mut [f64; 2], v| p[0] = v,
             },
             Axis { name: "popularity_share", values: vec![0.02, 0.1, 0.3], set: |p, v| p[1] = v },
         ];
         let search = coordinate_search(
-            [500.0, 0.1],
+            [300.0, 0.1],
             &axes,
             2,
             |p| Ok::<_, ()>(chosen(&ease(p))),
