@@ -59,10 +59,11 @@ impl Contents<'_> {
             };
             let x =
                 Axis::linear("ΔNDCG@10 against the whole ensemble").with_format(Format::Signed(4));
-            let bars = self.ablation.iter().map(bar).collect();
-            let caption = "Fitted on training items: what is left without a member (the others weighed anew on \
-                           validation), by a member alone, and without what texts bring. 95 % paired \
-                           bootstrap intervals over users; grey: the interval holds zero.";
+            let parts = self.ablation.iter().filter(|row| !row.ensemble.ends_with(" alone"));
+            let bars = parts.map(bar).collect();
+            let caption = "Fitted on training items: what is left without a member, the others weighed anew on \
+                           validation, and without what texts bring. 95 % paired bootstrap intervals over \
+                           users; grey: the interval holds zero.";
             report.plot("Ablation", caption, Plot::Bars { x, bars });
         }
         self.probabilities(&mut report, last);
@@ -226,7 +227,8 @@ fn trade_offs(
                 .map_err(|e| e.to_string())?;
             let (gains, diversity): (Vec<f64>, Vec<f64>) = each.into_iter().unzip();
             let point = Point::new(mean(&diversity), mean(&gains));
-            points.push(if weight > 0.0 {
+            // The first ones lie too close together to be named.
+            points.push(if weight > 0.1 {
                 point.with_label(format!("λ = {weight}"))
             } else {
                 point
