@@ -9,7 +9,7 @@ use crate::{EnsembleConfig, EnsembleData, ProclivityError};
 /// Members fitted to sequences, and the pool of their scores.
 ///
 /// As a [`Predictive`] it is the softmax of the pool over the catalog: an order, not probabilities
-/// to be trusted, which [`calibrate`](Self::calibrate) makes of it.
+/// to be trusted, which [`calibrated`](Self::calibrated) makes of it.
 #[derive(Debug)]
 pub struct Ensemble<'a> {
     pub(super) members: Vec<Member<'a>>,
