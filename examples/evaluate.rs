@@ -249,7 +249,12 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         .write(path)?;
     }
     if !arguments.json {
-        new_users.iter().for_each(|row| println!("{row:?}"));
+        for row in &new_users {
+            println!(
+                "new users, {} events      HR@10 {:.4}  NDCG@10 {:.4}  popularity's HR@10 {:.4}  ({} users)",
+                row.events, row.hr, row.ndcg, row.popularity_hr, row.users
+            );
+        }
         return Ok(());
     }
     let mut output = Map::new();
@@ -318,14 +323,20 @@ fn evaluate(
 
 fn print_row(name: &str, result: &Map<String, Value>) {
     let number = |value: &Value| value.as_f64().unwrap_or(f64::NAN);
-    let of = |value: &dyn Fn(&str) -> f64| ["hr@10", "ndcg@10", "mrr", "log_loss"].map(value);
-    let [hr, ndcg, mrr, loss] = of(&|name| number(&result[name]));
-    println!(
-        "{name:<11} HR@10 {hr:.4}  NDCG@10 {ndcg:.4}  MRR {mrr:.4}  log loss {loss:.3}   {:?}",
-        of(&|name| number(&result["popularity"][name])).map(|x| (x * 1e4).round() / 1e4)
-    );
+    let line = |name: &str, of: &Value| {
+        let [hr, ndcg, mrr, loss] =
+            ["hr@10", "ndcg@10", "mrr", "log_loss"].map(|metric| number(&of[metric]));
+        println!("{name:<24} HR@10 {hr:.4}  NDCG@10 {ndcg:.4}  MRR {mrr:.4}  log loss {loss:.3}");
+    };
+    line(name, &Value::Object(result.clone()));
+    line("  popularity", &result["popularity"]);
     for row in result.get("ablation").and_then(Value::as_array).into_iter().flatten() {
-        println!("  {row}");
+        let [hr, ndcg] = ["hr@10", "ndcg@10"].map(|metric| number(&row[metric]));
+        let [mean, low, high] = ["mean", "low", "high"].map(|part| number(&row["loss"][part]));
+        println!(
+            "  {:<22} HR@10 {hr:.4}  NDCG@10 {ndcg:.4}  the ensemble has {mean:+.4} ({low:+.4} to {high:+.4})",
+            row["ensemble"].as_str().unwrap_or_default()
+        );
     }
 }
 

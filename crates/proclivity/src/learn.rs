@@ -12,6 +12,7 @@ use proclivity_schema::{Catalog, Event, EventKind, Interest, Language, Log, User
 use proclivity_text::{Locale, RichOptions, history_text, interest_text, item_text};
 use serde::{Deserialize, Serialize};
 
+use crate::ensemble::normalize_rows;
 use crate::{
     ProclivityError, Recommender, RecommenderConfig, TrainingData, first_item_distribution,
 };
@@ -185,18 +186,8 @@ fn mean_embeddings(
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
         mean += &model.embed(&texts, &mut |_| {})?;
     }
-    normalize(&mut mean);
+    normalize_rows(&mut mean);
     Ok(mean)
-}
-
-/// Gives every row that isn't zero unit length.
-fn normalize(rows: &mut Array2<f32>) {
-    for mut row in rows.rows_mut() {
-        let norm = row.dot(&row).sqrt();
-        if norm > 0.0 {
-            row /= norm;
-        }
-    }
 }
 
 /// Moves each interest's vector from its words to the items that these words are closest to:
@@ -225,9 +216,9 @@ fn among_items(seeds: Array2<f32>, items: &Array2<f32>) -> Array2<f32> {
             column /= total;
         }
         centers = weights.t().dot(items);
-        normalize(&mut centers);
+        normalize_rows(&mut centers);
         centers += &seeds;
-        normalize(&mut centers);
+        normalize_rows(&mut centers);
     }
     centers
 }

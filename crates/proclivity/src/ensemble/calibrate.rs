@@ -36,7 +36,7 @@ pub struct CalibratedEnsemble<'a> {
 
 impl<'a> Ensemble<'a> {
     /// Learns on held-out events, which the members must not have been fitted to. What the members
-    /// are fitted to should lie as far behind the cases as it will in use: see the module's guide.
+    /// are fitted to should lie as far behind the cases as it will in use.
     ///
     /// Cases whose target stands in the history say nothing here and are left out.
     ///

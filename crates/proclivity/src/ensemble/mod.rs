@@ -9,5 +9,6 @@ mod select;
 pub use calibrate::{CalibratedEnsemble, Calibration};
 pub use config::{EnsembleConfig, MemberConfig, WeightedMember};
 pub use fitted::Ensemble;
+pub(crate) use member::normalize_rows;
 pub use member::{EnsembleData, ItemTexts};
 pub use select::{EnsembleSearch, EnsembleSelection, Trial};
