@@ -311,7 +311,10 @@ fn evaluate(
         return Err("the summary is no JSON object".into());
     };
     let deciles = deciles(&model, &split.test)?;
+    let pit = evaluation.pit(0);
+    let pit = json!({ "tenths": pit.histogram(10), "uniformity": pit.uniformity() });
     json.extend([
+        ("pit".to_owned(), pit),
         ("calibrate_seconds".to_owned(), json!(calibrate_seconds)),
         ("fit_seconds".to_owned(), json!(fit_seconds)),
         ("score_seconds".to_owned(), json!(score_seconds)),
@@ -383,18 +386,19 @@ fn cold(
     let ties = TieBreak::new(ids(), 0);
     let all = ItemSequences::positive(log);
     let (validation, test) = (items.validation(&all), items.test(&all));
-    let measure = |model: &Path| -> Result<ColdResult, Box<dyn Error>> {
-        ColdResult::new(embed(arguments, catalog, model)?, &ties, &validation, &test)
+    let texts_by = |model: &Path| -> Result<ItemTexts, Box<dyn Error>> {
+        Ok(ItemTexts::new(embed(arguments, catalog, model)?, 50, 6.0)?)
     };
-    let result = measure(model)?;
+    let texts = texts_by(model)?;
+    let result = ColdResult::new(&texts, &ties, &validation, &test)?;
     let mut output = result.json();
-    let ranked = items.without_them(&all, embed(arguments, catalog, model)?, &ties, &test)?;
+    let ranked = items.without_them(&all, &texts, &ties, &test)?;
     output.insert("next_step".to_owned(), json!(ranked));
     output.insert("cold_items".to_owned(), json!(items.count()));
     output.insert("items".to_owned(), json!(catalog.len()));
     output.insert("validation_users".to_owned(), json!(validation.len()));
     if let Some(against) = &arguments.against {
-        let other = measure(against)?;
+        let other = ColdResult::new(&texts_by(against)?, &ties, &validation, &test)?;
         let difference = paired_bootstrap(&result.ndcg, &other.ndcg, 10_000, 0.95, 0)?;
         let ratio = mean(&result.ndcg) / mean(&other.ndcg);
         output.insert("against".to_owned(), Value::Object(other.json()));

@@ -16,6 +16,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Parser;
+use proclivity::ItemTexts;
 use proclivity::data::{Dataset, ItemSequences};
 use proclivity::encoder::{
     BertEncoder, ComputeDevice, ContrastiveConfig, ContrastiveData, EncoderError, LoraConfig,
@@ -25,7 +26,7 @@ use proclivity::eval::metrics::ndcg;
 use proclivity::rank::TieBreak;
 use proclivity::schema::Language;
 use proclivity::text::item_text;
-use proclivity_examples::cold::{ColdItems, TextOnly, mean, rank_by_text};
+use proclivity_examples::cold::{ColdItems, mean, rank_by_text};
 use proclivity_examples::{DatasetArguments, peak_rss_mb, progress_bar, tell};
 use serde_json::json;
 
@@ -139,9 +140,9 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
 
     let judge = |encoder: &BertEncoder| -> Result<f64, EncoderError> {
         let embeddings = encoder.embed(&borrowed, &mut |_| {})?;
-        let text = TextOnly { embeddings, decay: config.decay };
-        let evaluation = rank_by_text(&text, &ties, &cases);
-        Ok(evaluation.map_or(f64::NAN, |found| mean(&found.values(|ranks| ndcg(ranks, 10)))))
+        let of = |texts: ItemTexts| rank_by_text(&texts, config.decay, &ties, &cases).ok();
+        let found = ItemTexts::new(embeddings, 1, 1.0).ok().and_then(of);
+        Ok(found.map_or(f64::NAN, |found| mean(&found.values(|ranks| ndcg(ranks, 10)))))
     };
     eprintln!("validation ndcg@10 before training {:.4}", judge(&encoder.encoder()?)?);
 

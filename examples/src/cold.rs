@@ -2,11 +2,11 @@
 
 use std::error::Error;
 
-use ndarray::{Array1, Array2, ArrayView1};
+use ndarray::ArrayView1;
 use proclivity::data::{ItemSequences, LeaveOneOut};
 use proclivity::eval::metrics::{hit_rate, ndcg};
 use proclivity::eval::{Case, Evaluation, FullRanking, FullRankingConfig};
-use proclivity::posterior::{NextStepConfig, Predictive};
+use proclivity::posterior::NextStepConfig;
 use proclivity::rank::TieBreak;
 use proclivity::{EnsembleConfig, EnsembleData, ItemTexts, MemberConfig, item_counts};
 use serde_json::{Map, Value, json};
@@ -58,7 +58,7 @@ impl ColdItems {
     pub fn without_them(
         &self,
         all: &ItemSequences,
-        embeddings: Array2<f32>,
+        texts: &ItemTexts,
         ties: &TieBreak,
         test: &[Case<'_>],
     ) -> Result<Map<String, Value>, Box<dyn Error>> {
@@ -67,12 +67,11 @@ impl ColdItems {
         let train: Vec<Vec<u32>> = all.users().map(|user| warm(user).collect()).collect();
         let train: Vec<&[u32]> = train.iter().map(Vec::as_slice).collect();
         let items = self.0.len();
-        let texts = ItemTexts::new(embeddings, 50, 6.0)?;
         let ranking: FullRanking<'_> =
             FullRankingConfig::default().build(&item_counts(&train, items), ties)?;
         let config = EnsembleConfig::single(MemberConfig::NextStep(NextStepConfig::default()));
         let mut out = Map::new();
-        for (name, texts) in [("with_texts", Some(&texts)), ("without_texts", None)] {
+        for (name, texts) in [("with_texts", Some(texts)), ("without_texts", None)] {
             let data = EnsembleData { items, texts, sequence: None };
             let ranked = ranking.evaluate(&config.fit(&train, &data)?, test, &|_| {})?;
             let hr = mean(&ranked.values(|ranks| hit_rate(ranks, 10)));
@@ -97,45 +96,23 @@ impl ColdItems {
     }
 }
 
-/// Items by the cosine between their texts' embeddings and the decayed mean of the history's.
-pub struct TextOnly {
-    /// `[items, width]`, each of unit length.
-    pub embeddings: Array2<f32>,
-    /// Weight of an item in a history to that of the next one.
-    pub decay: f64,
-}
-
-impl Predictive for TextOnly {
-    fn item_count(&self) -> usize {
-        self.embeddings.nrows()
-    }
-
-    /// What a cosine is worth doesn't matter to the ranking: it is divided by .05.
-    fn log_probs(&self, history: &[u32], out: &mut [f64]) {
-        let mut mean = Array1::<f32>::zeros(self.embeddings.ncols());
-        let mut weight = 1.0;
-        for &item in history.iter().rev() {
-            mean.scaled_add(weight as f32, &self.embeddings.row(item as usize));
-            weight *= self.decay;
-        }
-        let norm = mean.dot(&mean).sqrt().max(f32::MIN_POSITIVE);
-        let scores: Array1<f32> = self.embeddings.dot(&mean);
-        let scores = scores.mapv(|score| f64::from(score / norm) / 0.05);
-        let most = scores.fold(f64::NEG_INFINITY, |most, &score| most.max(score));
-        let total = most + scores.mapv(|score| (score - most).exp()).sum().ln();
-        out.iter_mut().zip(&scores).for_each(|(out, score)| *out = score - total);
-    }
-}
-
-/// What text alone does for some cases.
+/// What text alone does for some cases: items by the cosine between their texts' embeddings and the
+/// decayed mean of the history's.
+///
+/// # Errors
+/// What ranking refuses.
 pub fn rank_by_text(
-    text: &TextOnly,
+    texts: &ItemTexts,
+    decay: f64,
     ties: &TieBreak,
     cases: &[Case<'_>],
 ) -> Result<Evaluation, Box<dyn Error>> {
-    let counts = vec![1; text.item_count()];
+    let items = texts.embeddings().nrows();
+    let data = EnsembleData { items, texts: Some(texts), sequence: None };
+    let text = EnsembleConfig::single(MemberConfig::Text { decay }).fit(&[], &data)?;
+    let counts = vec![1; items];
     let ranking: FullRanking<'_> = FullRankingConfig::default().build(&counts, ties)?;
-    Ok(ranking.evaluate(text, cases, &|_| {})?)
+    Ok(ranking.evaluate(&text, cases, &|_| {})?)
 }
 
 /// Text alone on the test, with the decay that is best on validation.
@@ -150,22 +127,20 @@ pub struct ColdResult {
 impl ColdResult {
     /// Chooses on validation and measures on the test.
     pub fn new(
-        embeddings: Array2<f32>,
+        texts: &ItemTexts,
         ties: &TieBreak,
         validation: &[Case<'_>],
         test: &[Case<'_>],
     ) -> Result<Self, Box<dyn Error>> {
-        let mut text = TextOnly { embeddings, decay: 0.0 };
         let mut best = (0.0, f64::NEG_INFINITY);
         for decay in [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0] {
-            text.decay = decay;
-            let found = mean(&rank_by_text(&text, ties, validation)?.values(|r| ndcg(r, 10)));
+            let ranked = rank_by_text(texts, decay, ties, validation)?;
+            let found = mean(&ranked.values(|ranks| ndcg(ranks, 10)));
             if found > best.1 {
                 best = (decay, found);
             }
         }
-        text.decay = best.0;
-        let evaluation = rank_by_text(&text, ties, test)?;
+        let evaluation = rank_by_text(texts, best.0, ties, test)?;
         Ok(Self {
             ndcg: evaluation.values(|ranks| ndcg(ranks, 10)),
             hr: evaluation.values(|ranks| hit_rate(ranks, 10)),
@@ -212,16 +187,5 @@ mod tests {
         let another = ColdItems::new(ids.iter().map(String::as_str), 0.1, 1);
         let both = (0..20_000).filter(|&item| forward.contains(item) && another.contains(item));
         assert!((both.count() as f64 / 20_000.0 - 0.01).abs() < 0.005);
-    }
-
-    #[test]
-    fn the_nearest_text_is_the_most_probable() {
-        let embeddings = ndarray::arr2(&[[1.0, 0.0], [0.8, 0.6], [0.0, 1.0]]);
-        let text = TextOnly { embeddings, decay: 0.5 };
-        let mut out = [0.0; 3];
-        text.log_probs(&[2, 0], &mut out);
-        // (0.5, 1)ᵀ in the order of the axes reversed: the last item counts most.
-        assert!(out[1] > out[0] && out[0] > out[2], "{out:?}");
-        assert!((out.iter().map(|p| p.exp()).sum::<f64>() - 1.0).abs() < 1e-9);
     }
 }

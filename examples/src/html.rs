@@ -151,6 +151,10 @@ impl Contents<'_> {
         let caption = "Everything that could have come next, in tenths of the expected hits by rising \
                        probability. Grey: the interval holds zero.";
         report.plot("Probabilities", caption, Plot::Bars { x, bars: bars.collect() });
+        let caption = "Randomised probability integral transform of what came next: flat where the \
+                       probabilities hold, piled up on the left where they are too flat.";
+        let counts = last.evaluation.pit(0).histogram(20);
+        report.plot("Probabilities", caption, Plot::Pit { counts });
     }
 
     fn coverage(&self, report: &mut Report, last: &Evaluated) -> Result<(), Box<dyn Error>> {

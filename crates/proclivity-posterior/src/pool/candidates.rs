@@ -1,7 +1,7 @@
 //! What a splice reads of one user: the pool's scores and the members' probabilities of what the
 //! user hasn't had, parted into head and tail.
 
-use ndarray::ArrayView2;
+use ndarray::{Array2, ArrayView2, ArrayViewMut1};
 
 use crate::error::{known_items, same_length};
 use crate::log_sum_exp::log_sum_exp;
@@ -33,6 +33,9 @@ pub(crate) struct Parted {
     pub(crate) tail: Vec<u32>,
     /// The band of each item of the tail.
     pub(crate) bands: Vec<usize>,
+    /// Each member's probability of each item of the tail, over the tail; zeros for a member that
+    /// allows nothing there. `[members, tail]`, without uniform.
+    pub(crate) tail_probs: Array2<f64>,
     /// Each member's probability of the head, uniform last.
     pub(crate) head_mass: Vec<f64>,
     /// log of each member's total over all candidates, and over the tail; uniform last.
@@ -92,6 +95,7 @@ impl Candidates<'_> {
         let bands = bands(&tail.iter().map(|&item| score(item)).collect::<Vec<_>>(), head.len());
 
         let (mut head_mass, mut log_total, mut log_tail) = (Vec::new(), Vec::new(), Vec::new());
+        let mut tail_probs = Array2::zeros((self.member_log_probs.nrows(), tail.len()));
         for (row, log_probs) in self.member_log_probs.rows().into_iter().enumerate() {
             let wrong = |&&item: &&u32| {
                 let log_prob = log_probs[item as usize];
@@ -103,9 +107,12 @@ impl Candidates<'_> {
                 return Err(PosteriorError::NotFinite { what, row, column, value });
             }
             let of = |items: &[u32]| {
-                log_sum_exp(&items.iter().map(|&item| log_probs[item as usize]).collect::<Vec<_>>())
+                items.iter().map(|&item| log_probs[item as usize]).collect::<Vec<_>>()
             };
-            let (in_head, in_tail) = (of(&head), of(&tail));
+            let in_head = log_sum_exp(&of(&head));
+            let mut probs = tail_probs.row_mut(row);
+            probs.iter_mut().zip(of(&tail)).for_each(|(to, from)| *to = from);
+            let in_tail = normalize(probs);
             let total = log_sum_exp(&[in_head, in_tail]);
             let silent = total == f64::NEG_INFINITY;
             head_mass.push(if silent { 0.0 } else { (in_head - total).exp() });
@@ -121,7 +128,17 @@ impl Candidates<'_> {
             margin(&head_scores, MARGIN_RANK),
             margin(&head_scores, usize::MAX),
         ];
-        Ok(Parted { head, head_scores, tail, bands, head_mass, log_total, log_tail, margins })
+        Ok(Parted {
+            head,
+            head_scores,
+            tail,
+            bands,
+            tail_probs,
+            head_mass,
+            log_total,
+            log_tail,
+            margins,
+        })
     }
 }
 
@@ -134,24 +151,32 @@ impl Parted {
     }
 
     /// Each member's probability of each band of the tail; uniform last.
-    fn band_mass(&self, candidates: &Candidates<'_>) -> Vec<[f64; BANDS]> {
-        let members = candidates.member_log_probs.nrows();
-        let mut masses = vec![[0.0; BANDS]; members + 1];
-        for (member, masses) in masses.iter_mut().enumerate() {
-            let log_tail = self.log_tail[member];
-            if log_tail == f64::NEG_INFINITY {
-                continue;
-            }
-            for (&item, &band) in self.tail.iter().zip(&self.bands) {
-                masses[band] += if member < members {
-                    (candidates.member_log_probs[[member, item as usize]] - log_tail).exp()
-                } else {
-                    1.0 / self.tail.len() as f64
-                };
-            }
-        }
+    fn band_mass(&self) -> Vec<[f64; BANDS]> {
+        let mass = |probs: &mut dyn Iterator<Item = f64>| {
+            let mut masses = [0.0; BANDS];
+            probs.zip(&self.bands).for_each(|(prob, &band)| masses[band] += prob);
+            masses
+        };
+        let evenly = 1.0 / self.tail.len() as f64;
+        let members = self.tail_probs.rows().into_iter();
+        let mut masses: Vec<_> = members.map(|probs| mass(&mut probs.iter().copied())).collect();
+        masses.push(mass(&mut std::iter::repeat(evenly)));
         masses
     }
+}
+
+/// Turns logarithms into shares of their total, and returns its logarithm; −∞ of nothing, whose
+/// shares are zeros.
+fn normalize(mut row: ArrayViewMut1<'_, f64>) -> f64 {
+    let largest = row.fold(f64::NEG_INFINITY, |a, &b| a.max(b));
+    if largest == f64::NEG_INFINITY {
+        row.fill(0.0);
+        return largest;
+    }
+    row.mapv_inplace(|log_prob| (log_prob - largest).exp());
+    let total = row.sum();
+    row /= total;
+    largest + total.ln()
 }
 
 /// How many doublings of the rank each item of a tail is behind a head of so many.
@@ -258,7 +283,7 @@ impl SpliceEvent {
             Part::Head { scores: parted.head_scores.clone(), position, has_tail }
         } else if let Ok(position) = parted.tail.binary_search(&target) {
             let (log_probs, band) = (over(&parted.log_tail), parted.bands[position]);
-            Part::Tail { log_probs, band, band_mass: parted.band_mass(candidates) }
+            Part::Tail { log_probs, band, band_mass: parted.band_mass() }
         } else {
             let (value, expected) = (f64::from(target), "an item that isn't excluded");
             return Err(PosteriorError::OutOfRange { name: "target", value, expected });

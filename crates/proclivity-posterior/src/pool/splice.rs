@@ -1,6 +1,6 @@
 //! Probabilities for a pool's ranking that can't change its order.
 
-use ndarray::Array2;
+use ndarray::{Array1, Array2};
 use serde::{Deserialize, Serialize};
 
 use super::candidates::{BANDS, Candidates, Part, SpliceEvent, feature_count};
@@ -209,32 +209,18 @@ impl Splice {
         // A member that allows nothing of the tail leaves its weight to the others; uniform never
         // does.
         let speaks = |member: &usize| parted.log_tail[*member] > f64::NEG_INFINITY;
-        let speakers: Vec<usize> = (0..self.tail.len()).filter(speaks).collect();
-        let weight: f64 = speakers.iter().map(|&member| self.tail[member]).sum();
-        for &member in &speakers {
-            let share = self.tail[member] / weight;
-            let log_tail = parted.log_tail[member];
-            for &item in &parted.tail {
-                let log_prob = if member < members {
-                    candidates.member_log_probs[[member, item as usize]]
-                } else {
-                    0.0
-                };
-                let sum = &mut out[item as usize];
-                *sum = if *sum == f64::NEG_INFINITY { 0.0 } else { *sum };
-                *sum += share * (log_prob - log_tail).exp();
-            }
+        let speakers = (0..self.tail.len()).filter(speaks);
+        let weight: f64 = speakers.map(|member| self.tail[member]).sum();
+        let evenly = self.tail[members] / weight / parted.tail.len() as f64;
+        let mut tail = Array1::from_elem(parted.tail.len(), evenly);
+        for (probs, &share) in parted.tail_probs.rows().into_iter().zip(&self.tail) {
+            tail.scaled_add(share / weight, &probs);
         }
-        let mut whole = 0.0;
-        for (&item, &band) in parted.tail.iter().zip(&parted.bands) {
-            out[item as usize] *= self.bands[band].exp();
-            whole += out[item as usize];
-        }
-        let mut largest = f64::NEG_INFINITY;
-        for &item in &parted.tail {
-            out[item as usize] = (out[item as usize] / whole).ln();
-            largest = largest.max(out[item as usize]);
-        }
+        let bands: Vec<f64> = self.bands.iter().map(|weight| weight.exp()).collect();
+        tail.iter_mut().zip(&parted.bands).for_each(|(prob, &band)| *prob *= bands[band]);
+        let whole = tail.sum();
+        tail.mapv_inplace(|prob| (prob / whole).ln());
+        let largest = tail.fold(f64::NEG_INFINITY, |a, &b| a.max(b));
 
         let features = parted.features(&self.mixture);
         let mut log_odds: f64 = features.iter().zip(&self.membership).map(|(x, w)| x * w).sum();
@@ -245,7 +231,7 @@ impl Splice {
         }
         let (log_head, log_tail) = (log_sigmoid(log_odds), log_sigmoid(-log_odds));
         parted.head.iter().zip(head).for_each(|(&item, p)| out[item as usize] = log_head + p);
-        parted.tail.iter().for_each(|&item| out[item as usize] += log_tail);
+        parted.tail.iter().zip(tail).for_each(|(&item, p)| out[item as usize] = log_tail + p);
         Ok(())
     }
 
