@@ -52,6 +52,9 @@ struct Arguments {
     /// Decay of the average of weights; 0 for none.
     #[arg(long, default_value_t = 0.0)]
     averaging: f64,
+    /// Share of the input and of each residual branch that training drops.
+    #[arg(long, default_value_t = NextItemConfig::default().dropout)]
+    dropout: f64,
     /// Items of an optimiser step.
     #[arg(long, default_value_t = 4096)]
     items_per_batch: usize,
@@ -143,6 +146,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         },
         ..NextItemTraining::default()
     };
+    let config = NextItemConfig { dropout: arguments.dropout, ..NextItemConfig::default() };
     let data = NextItemData {
         sequences: &sequences,
         validation: &validation,
@@ -177,7 +181,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     };
     let (model, report) = NextItemModel::train(
         &data,
-        &NextItemConfig::default(),
+        &config,
         &training,
         &arguments.device,
         Some(&directory),
@@ -188,6 +192,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let mut output = json!({
         "dataset": arguments.dataset.name,
         "variant": name,
+        "model": config,
         "training": training,
         "best_epoch": report.best_epoch,
         "parameters": report.parameters,
