@@ -1,8 +1,9 @@
 //! The blocks of the BERT family for few tokens, such as a query's, on the host.
 //!
-//! Here reading the weights takes most of the time. A block is four steps, whose parts all threads
-//! share: heads, output projection, up and down projection. What lies between steps is so little
-//! that each thread computes it for itself.
+//! Here reading the weights takes most of the time, and handing work to sleeping threads would take
+//! as much. So threads walk through all blocks side by side, and share the parts of a block's four
+//! steps: heads, output projection, up and down projection. What lies between steps is so little that
+//! each thread computes it for itself.
 
 use std::ops::Range;
 
@@ -17,8 +18,8 @@ use crate::vectorized::{
     out_of_lanes, panels, stacked,
 };
 
-/// Of more tokens, matrix products are as fast.
-pub(super) const FEW_TOKENS: usize = 64;
+/// Of many more tokens, matrix products are as fast.
+pub(super) const FEW_TOKENS: usize = 128;
 
 /// Of a part: threads get equally much to do of most widths.
 const OUTPUTS: usize = 48;

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use pulp::{Arch, Simd, WithSimd};
 
-use super::lanes::{in_panel, lanes, multiply_add, panels};
+use super::lanes::{add_lane_product, in_panel, lanes, panels};
 use super::{HALF, LANES, RelativeBias, exp};
 
 /// softmax(Q Kᵀ / √head width + bias) V of each text, by one head.
@@ -18,130 +18,134 @@ pub(crate) fn lane_attention(
     head: usize,
     bias: Option<&RelativeBias>,
 ) -> Vec<f32> {
-    let mut out = vec![0.0; query_key_value.len() / 3];
     let lanes = lanes(lengths.iter().sum());
-    let head_width = out.len() / lanes;
+    let panels: Vec<_> = panels(lanes)
+        .map(|panel| (panel.clone(), &query_key_value[in_panel(query_key_value, lanes, &panel)]))
+        .collect();
+    let mut out = vec![0.0; query_key_value.len() / 3];
     let mut first = 0;
     for &length in lengths {
-        let text = Text {
-            query_key_value,
-            lanes,
-            head_width,
-            tokens: first..first + length,
-            head,
-            bias,
-            out: &mut out,
-        };
-        Arch::new().dispatch(text);
+        let head_width = out.len() / lanes;
+        let text = Text { panels: &panels, tokens: first..first + length, head_width, head, bias };
+        text.attend(&mut out);
         first += length;
     }
     out
 }
 
 struct Text<'a> {
-    query_key_value: &'a [f32],
-    lanes: usize,
-    head_width: usize,
+    /// `[3 · head width, lanes]` each, and where they are among the lanes.
+    panels: &'a [(Range<usize>, &'a [f32])],
     tokens: Range<usize>,
+    head_width: usize,
     head: usize,
     bias: Option<&'a RelativeBias>,
-    out: &'a mut [f32],
 }
 
-impl WithSimd for Text<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(mut self, _: S) {
-        // [2 · head width, length]: keys, then values, tokens side by side.
-        let mut keys_values = Vec::with_capacity(2 * self.head_width * self.tokens.len());
-        for row in self.head_width..3 * self.head_width {
-            for panel in self.panels() {
-                let lanes = self.lanes_of(&panel);
-                let row = &self.of_panel(&panel)[row * panel.len()..];
-                keys_values.extend_from_slice(&row[lanes]);
+impl Text<'_> {
+    fn attend(&self, out: &mut [f32]) {
+        let (head_width, length) = (self.head_width, self.tokens.len());
+        let (keys, values) = self.keys_and_values();
+        let key = |at| (&keys[at * head_width..][..head_width], 0.0);
+        let value = |dim| (&values[dim * length..][..length], 0.0);
+        for (panel, query_key_value) in self.panels {
+            let lanes = self.lanes(panel);
+            let width = panel.len();
+            if lanes.is_empty() {
+                continue;
+            }
+            let queries = &query_key_value[..head_width * width];
+            let mut scores = vec![0.0; length * width];
+            add_lane_product(length, key, &[queries], width, &mut scores);
+            let scale = 1.0 / (head_width as f32).sqrt();
+            scores.iter_mut().for_each(|score| *score *= scale);
+            if let Some(bias) = self.bias {
+                for lane in lanes.clone() {
+                    let query = panel.start + lane - self.tokens.start;
+                    let scores = scores[lane..].iter_mut().step_by(width);
+                    let bias = bias.row(self.head, query, length);
+                    scores.zip(bias).for_each(|(score, bias)| *score += bias);
+                }
+            }
+            Arch::new().dispatch(Softmax { scores: &mut scores, lanes: width });
+            let mut attended = vec![0.0; head_width * width];
+            add_lane_product(head_width, value, &[&scores], width, &mut attended);
+            let out = &mut out[panel.start * head_width..panel.end * head_width];
+            for (out, attended) in out.chunks_mut(width).zip(attended.chunks(width)) {
+                out[lanes.clone()].copy_from_slice(&attended[lanes.clone()]);
             }
         }
-        for panel in self.panels() {
-            if panel.len() == LANES {
-                self.attend::<S, LANES>(&panel, &keys_values);
-            } else {
-                self.attend::<S, HALF>(&panel, &keys_values);
-            }
-        }
-    }
-}
-
-impl<'a> Text<'a> {
-    /// Those that have some of the text's tokens.
-    fn panels(&self) -> impl Iterator<Item = Range<usize>> + use<> {
-        let tokens = self.tokens.clone();
-        panels(self.lanes).filter(move |panel| panel.start < tokens.end && tokens.start < panel.end)
     }
 
     /// The text's lanes of a panel.
-    fn lanes_of(&self, panel: &Range<usize>) -> Range<usize> {
-        let of_text = self.tokens.start.max(panel.start)..self.tokens.end.min(panel.end);
-        of_text.start - panel.start..of_text.end - panel.start
+    fn lanes(&self, panel: &Range<usize>) -> Range<usize> {
+        let lane = |token: usize| token.clamp(panel.start, panel.end) - panel.start;
+        lane(self.tokens.start)..lane(self.tokens.end)
     }
 
     /// # Shapes
-    /// → `[3 · head width, lanes]`
-    fn of_panel(&self, panel: &Range<usize>) -> &'a [f32] {
-        &self.query_key_value[in_panel(self.query_key_value, self.lanes, panel)]
-    }
-
-    /// The queries of a panel, as far as they are the text's.
-    #[inline(always)]
-    fn attend<S: Simd, const LANES: usize>(&mut self, panel: &Range<usize>, keys_values: &[f32]) {
+    /// `[length, head width]` and `[head width, length]`
+    fn keys_and_values(&self) -> (Vec<f32>, Vec<f32>) {
         let (head_width, length) = (self.head_width, self.tokens.len());
-        let queries = &self.of_panel(panel).as_chunks::<LANES>().0[..head_width];
-        let (keys, values) = keys_values.split_at(head_width * length);
-        let of_text = self.lanes_of(panel);
-        let scale = 1.0 / (head_width as f32).sqrt();
-        let mut most = [f32::NEG_INFINITY; LANES];
-        let mut scores = vec![[0.0_f32; LANES]; length];
-        for (key, scores) in scores.iter_mut().enumerate() {
-            let mut sums = [0.0; LANES];
-            for (query, key) in queries.iter().zip(keys[key..].iter().step_by(length)) {
-                for lane in 0..LANES {
-                    sums[lane] = multiply_add::<S>(*key, query[lane], sums[lane]);
-                }
+        let mut keys = Vec::with_capacity(length * head_width);
+        let mut values = vec![0.0; head_width * length];
+        let mut first = 0;
+        for (panel, query_key_value) in self.panels {
+            let lanes = self.lanes(panel);
+            let (keys_of, values_of) =
+                query_key_value[head_width * panel.len()..].split_at(head_width * panel.len());
+            for lane in lanes.clone() {
+                keys.extend(keys_of[lane..].iter().step_by(panel.len()));
             }
-            for lane in 0..LANES {
-                sums[lane] *= scale;
+            for (to, from) in
+                values.chunks_exact_mut(length).zip(values_of.chunks_exact(panel.len()))
+            {
+                to[first..first + lanes.len()].copy_from_slice(&from[lanes.clone()]);
             }
-            if let Some(bias) = self.bias {
-                for lane in of_text.clone() {
-                    sums[lane] +=
-                        bias.row(self.head, panel.start + lane - self.tokens.start, length)[key];
-                }
-            }
-            for lane in 0..LANES {
-                most[lane] = if sums[lane] > most[lane] { sums[lane] } else { most[lane] };
-            }
-            *scores = sums;
+            first += lanes.len();
         }
-        let mut totals = [0.0; LANES];
-        for scores in &mut scores {
-            for lane in 0..LANES {
-                scores[lane] = exp(scores[lane] - most[lane]);
-                totals[lane] += scores[lane];
-            }
+        (keys, values)
+    }
+}
+
+/// Of each lane, over the rows.
+struct Softmax<'a> {
+    /// `[rows, lanes]`
+    scores: &'a mut [f32],
+    lanes: usize,
+}
+
+impl WithSimd for Softmax<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        if self.lanes == LANES {
+            softmax(self.scores.as_chunks_mut::<LANES>().0);
+        } else {
+            softmax(self.scores.as_chunks_mut::<HALF>().0);
         }
-        let out = &mut self.out[head_width * panel.start..head_width * panel.end];
-        let out = out.as_chunks_mut::<LANES>().0;
-        for (out, values) in out.iter_mut().zip(values.chunks_exact(length)) {
-            let mut sums = [0.0; LANES];
-            for (scores, value) in scores.iter().zip(values) {
-                for lane in 0..LANES {
-                    sums[lane] = multiply_add::<S>(*value, scores[lane], sums[lane]);
-                }
-            }
-            for lane in 0..LANES {
-                sums[lane] /= totals[lane];
-            }
-            out[of_text.clone()].copy_from_slice(&sums[of_text.clone()]);
+    }
+}
+
+#[inline(always)]
+fn softmax<const LANES: usize>(rows: &mut [[f32; LANES]]) {
+    let mut most = [f32::NEG_INFINITY; LANES];
+    for row in rows.iter() {
+        for lane in 0..LANES {
+            most[lane] = if row[lane] > most[lane] { row[lane] } else { most[lane] };
+        }
+    }
+    let mut totals = [0.0; LANES];
+    for row in rows.iter_mut() {
+        for lane in 0..LANES {
+            row[lane] = exp(row[lane] - most[lane]);
+            totals[lane] += row[lane];
+        }
+    }
+    for row in rows {
+        for lane in 0..LANES {
+            row[lane] /= totals[lane];
         }
     }
 }

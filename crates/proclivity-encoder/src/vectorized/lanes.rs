@@ -134,9 +134,7 @@ fn add_group<'a, S: Simd, const LANES: usize>(
     let out = out.as_chunks_mut::<LANES>().0;
     let mut sums = at.map(|at| out.get(at).copied().unwrap_or([0.0; LANES]));
     for (sums, bias) in sums.iter_mut().zip(biases) {
-        for lane in 0..LANES {
-            sums[lane] += bias;
-        }
+        sums.iter_mut().for_each(|sum| *sum += bias);
     }
     for x in x {
         let x = x.as_chunks::<LANES>().0;
@@ -161,7 +159,7 @@ fn add_group<'a, S: Simd, const LANES: usize>(
 
 /// a · b + c in one instruction where there is one.
 #[inline(always)]
-pub(super) fn multiply_add<S: Simd>(a: f32, b: f32, c: f32) -> f32 {
+fn multiply_add<S: Simd>(a: f32, b: f32, c: f32) -> f32 {
     if S::F32_LANES >= 8 || cfg!(target_arch = "aarch64") { a.mul_add(b, c) } else { a * b + c }
 }
 
