@@ -28,6 +28,7 @@ mod model;
 mod next_item;
 mod parameters;
 mod product;
+mod steps;
 mod training;
 mod vectorized;
 mod weights;

@@ -32,7 +32,7 @@ fn assert_encoder(directory: &Path) {
     let encoder = BertEncoder::load(directory, &"flex".parse().unwrap()).unwrap();
     let texts = texts();
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-    for texts in [&texts[..], &texts[12..13]] {
+    for texts in [&texts[..], &texts[12..13], &texts[1..2], &texts[..4]] {
         assert_same_with_one_and_three(|| {
             let vectors = encoder.embed(texts, &mut |_| {}).unwrap();
             vectors.iter().map(|x| x.to_bits()).collect::<Vec<_>>()

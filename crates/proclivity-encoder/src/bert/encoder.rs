@@ -124,13 +124,14 @@ impl BertEncoder {
         let (layers, full_dim) = modules.layers(pooling.dim(width), &mut hash)?;
         let weights = WeightFiles::open(&transformer)?.replace(replaced);
         weights.hash(&mut hash)?;
-        let network = Bert::load(&config, &architecture, &weights, device.burn())?;
+        let mut network = Bert::load(&config, &architecture, &weights, device.burn())?;
         weights.finish(|name| {
             name.ends_with("position_ids")
                 || name.contains("pooler.")
                 || ["cls.", "lm_head."].iter().any(|head| name.starts_with(head))
         })?;
         if device.is_on_host() {
+            network = network.for_few_tokens();
             keep_freed_memory();
         }
         let lower_case = sentence.do_lower_case;

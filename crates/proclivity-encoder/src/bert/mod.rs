@@ -3,6 +3,7 @@
 mod activation;
 mod config;
 mod encoder;
+mod few_tokens;
 mod network;
 mod pooling;
 mod sentence;

@@ -1,5 +1,7 @@
 //! The network of the BERT family in burn, post-norm, for packed texts: no token is padding.
 
+use std::sync::Arc;
+
 use burn::module::{Module, Param};
 use burn::nn::{Embedding, LayerNorm, LayerNormConfig, Linear};
 use burn::tensor::ops::AttentionModuleOptions;
@@ -7,6 +9,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData, module};
 
 use super::activation::Activation;
 use super::config::{Architecture, BertConfig, Positions, Variant};
+use super::few_tokens::{self, FEW_TOKENS, FewTokensBlock, Layer, Norm};
 use crate::EncoderError;
 use crate::product::product;
 use crate::vectorized::{NormWeights, RelativeBias, add_norm, attention};
@@ -25,6 +28,9 @@ pub(super) struct Bert {
     /// Added to the scores of each block's attention.
     #[module(skip)]
     bias: Option<RelativeBias>,
+    /// The blocks once more, where they lie on the host.
+    #[module(skip)]
+    for_few_tokens: Option<Arc<[FewTokensBlock]>>,
 }
 
 #[derive(Module, Debug)]
@@ -144,7 +150,14 @@ impl Bert {
             blocks,
             numbering: positions,
             bias,
+            for_few_tokens: None,
         })
+    }
+
+    /// Prepares for few tokens on the host.
+    pub(super) fn for_few_tokens(mut self) -> Self {
+        self.for_few_tokens = Some(self.blocks.iter_mut().map(Block::for_few_tokens).collect());
+        self
     }
 
     /// The last hidden state of each token.
@@ -170,11 +183,18 @@ impl Bert {
             Some(token_type) => embedded + token_type.val().unsqueeze(),
             None => embedded,
         };
+        let embedded = self.norm.forward(embedded);
         let packed = self.bias.as_ref().filter(|_| texts.on_host);
+        let few = texts.on_host && (1..=FEW_TOKENS).contains(&tokens.len());
+        if let Some(blocks) = self.for_few_tokens.as_ref().filter(|_| few) {
+            let (shape, data) = (embedded.dims(), embedded.into_data());
+            let hidden = data.as_slice().unwrap_or_default();
+            let hidden = few_tokens::forward(blocks, hidden, &texts.lengths, packed);
+            return Tensor::from_data(TensorData::new(hidden, shape), device);
+        }
         let dense = self.bias.as_ref().filter(|_| !texts.on_host);
         let dense = dense.map(|bias| dense_bias(bias, texts, self.heads(), device));
         let bias = Bias { packed, dense };
-        let embedded = self.norm.forward(embedded);
         self.blocks.iter().fold(embedded, |hidden, block| block.forward(hidden, texts, &bias))
     }
 
@@ -209,6 +229,19 @@ pub(super) struct Texts {
 }
 
 impl Block {
+    fn for_few_tokens(&mut self) -> FewTokensBlock {
+        FewTokensBlock {
+            query_key_value: Layer::share(&mut self.query_key_value),
+            output: Layer::share(&mut self.output),
+            attention_norm: Norm::new(&self.attention_norm, self.epsilon),
+            up: Layer::share(&mut self.up),
+            down: Layer::share(&mut self.down),
+            output_norm: Norm::new(&self.output_norm, self.epsilon),
+            heads: self.heads,
+            activation: self.activation,
+        }
+    }
+
     /// # Shapes
     /// `[tokens, width]` → the same
     fn forward(&self, hidden: Tensor<2>, texts: &Texts, bias: &Bias<'_>) -> Tensor<2> {
@@ -366,4 +399,102 @@ pub(super) fn relative_bucket(distance: isize, buckets: usize) -> usize {
     }
     let ratio = (far as f32 / exact as f32).ln() / (FARTHEST / exact as f32).ln();
     side + (exact + (ratio * (half - exact) as f32) as usize).min(half - 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Blocks of any widths, with weights that look random.
+    fn blocks(heads: usize, width: usize, middle: usize, activation: Activation) -> Vec<Block> {
+        let device = Device::flex();
+        let numbers = |salt: usize, count: usize| -> Vec<f32> {
+            (0..count).map(|at| (((at + salt) * 7919) % 1013) as f32 / 1000.0 - 0.5).collect()
+        };
+        let vector = |salt, count| {
+            let data = TensorData::new(numbers(salt, count), [count]);
+            Param::from_tensor(Tensor::<1>::from_data(data, &device))
+        };
+        let linear = |salt, from: usize, to: usize| {
+            let data = TensorData::new(numbers(salt, from * to), [to, from]);
+            let weight = Tensor::<2>::from_data(data, &device).transpose();
+            Linear { weight: Param::from_tensor(weight), bias: Some(vector(salt + 1, to)) }
+        };
+        let norm = |salt| {
+            let mut norm = LayerNormConfig::new(width).init(&device);
+            norm.gamma = vector(salt, width);
+            norm.beta = Some(vector(salt + 1, width));
+            norm
+        };
+        let block = |salt| Block {
+            query_key_value: linear(salt, width, 3 * width),
+            output: linear(salt + 20, width, width),
+            attention_norm: norm(salt + 40),
+            up: linear(salt + 60, width, middle),
+            down: linear(salt + 80, middle, width),
+            output_norm: norm(salt + 100),
+            epsilon: 1e-5,
+            heads,
+            activation,
+        };
+        [0, 500].map(block).into()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn few_tokens_are_computed_as_many_are_by_any_number_of_threads(
+            lengths in prop::collection::vec(1..=64_usize, 1..=4),
+            (heads, head_width, middle) in (1..=4_usize, 1..=20_usize, 1..=120_usize),
+            activation in prop::sample::select(vec![
+                Activation::Gelu, Activation::GeluTanh, Activation::Relu,
+            ]),
+            bias in any::<bool>(),
+        ) {
+            let mut left = FEW_TOKENS;
+            let lengths: Vec<usize> = lengths
+                .into_iter()
+                .map(|length| {
+                    let length = length.min(left);
+                    left -= length;
+                    length
+                })
+                .filter(|&length| length > 0)
+                .collect();
+            let (tokens, width) = (lengths.iter().sum::<usize>(), heads * head_width);
+            let mut blocks = blocks(heads, width, middle, activation);
+            let bias = bias.then(|| RelativeBias::new(heads, FEW_TOKENS, |head, distance| {
+                (head as f32 + 0.3) * distance as f32 / 20.0
+            }));
+            let hidden: Vec<f32> =
+                (0..tokens * width).map(|at| ((at * 7919) % 1013) as f32 / 500.0 - 1.0).collect();
+            let texts = Texts { lengths, on_host: true };
+            let embedded = Tensor::<2>::from_data(
+                TensorData::new(hidden.clone(), [tokens, width]),
+                &Device::flex(),
+            );
+            let packed = Bias { packed: bias.as_ref(), dense: None };
+            let expected =
+                blocks.iter().fold(embedded, |hidden, block| block.forward(hidden, &texts, &packed));
+            let expected = expected.into_data().try_into_vec::<f32>().unwrap();
+            let few: Vec<FewTokensBlock> = blocks.iter_mut().map(Block::for_few_tokens).collect();
+            let by_threads = [1, 2, 3].map(|threads| {
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+                let compute =
+                    || few_tokens::forward(&few, &hidden, &texts.lengths, bias.as_ref());
+                pool.install(compute)
+            });
+            for got in &by_threads {
+                let bits = |values: &[f32]| values.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+                prop_assert_eq!(bits(got), bits(&by_threads[0]));
+            }
+            for (got, expected) in by_threads[0].iter().zip(&expected) {
+                prop_assert!((got - expected).abs() < 1e-4, "{} for {}", got, expected);
+            }
+            prop_assert_eq!(by_threads[0].len(), expected.len());
+        }
+    }
 }

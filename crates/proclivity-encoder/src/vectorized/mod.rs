@@ -8,6 +8,9 @@ mod attention;
 mod cached;
 mod gated;
 mod gelu;
+mod lane_attention;
+mod lane_norm;
+mod lanes;
 mod layer_norm;
 mod log_sum_exp;
 mod slopes;
@@ -19,6 +22,9 @@ pub(crate) use attention::{RelativeBias, attention};
 pub(crate) use cached::{Span, cached_attention};
 pub(crate) use gated::gated;
 pub(crate) use gelu::{gelu, gelu_with_slopes};
+pub(crate) use lane_attention::lane_attention;
+pub(crate) use lane_norm::lane_norm;
+pub(crate) use lanes::{add_lane_product, into_lanes, lanes, out_of_lanes, panels, stacked};
 pub(crate) use layer_norm::{layer_norm, layer_norm_backward};
 pub(crate) use log_sum_exp::log_sum_exp;
 pub(crate) use slopes::{Gate, tangents};
@@ -27,6 +33,8 @@ pub(crate) use tanh::{gelu_tanh, tanh};
 
 /// How many numbers go side by side.
 const LANES: usize = 16;
+/// As many where there are few.
+const HALF: usize = LANES / 2;
 
 /// The sum of a function of pairs of numbers.
 #[inline(always)]
