@@ -40,7 +40,7 @@ fn evaluate(
 }
 
 fn at(cutoffs: &[usize]) -> FullRankingConfig {
-    FullRankingConfig { cutoffs: cutoffs.to_vec(), list_length: 0 }
+    FullRankingConfig { cutoffs: cutoffs.to_vec(), ..Default::default() }
 }
 
 proptest! {
@@ -56,6 +56,10 @@ proptest! {
         let cases: Vec<Case> = (0..).zip(&histories)
             .map(|(user, (history, target))| Case { user, history, target: *target }).collect();
         let evaluation = evaluate(&table, &cases, at(&[k])).unwrap();
+        let ties = ties(table.item_count());
+        let ranking = at(&[k]).build(&vec![1; table.item_count()], &ties).unwrap();
+        let ranks = ranking.ranks(&table, &cases).unwrap();
+        prop_assert!(evaluation.per_user().iter().map(|user| &user.ranks).eq(&ranks));
 
         let n = weights.len();
         let (mut hits, mut reciprocal, mut losses, mut misses) = (0.0, 0.0, vec![], 0);
@@ -201,7 +205,7 @@ fn short_lists_and_targets_in_the_history_are_counted() {
 fn predictions_are_a_json_object_a_line() {
     let popularity = Popularity::new(&[5, 3, 1, 1], 0.0).unwrap();
     let cases = [Case { user: 1, history: &[0], target: 2 }];
-    let config = FullRankingConfig { cutoffs: vec![1], list_length: 2 };
+    let config = FullRankingConfig { cutoffs: vec![1], list_length: 2, ..Default::default() };
     let evaluation = evaluate(&popularity, &cases, config).unwrap();
     let (users, items) = (["ann", "\"bo\""], ["a", "b", "c", "d"]);
     let mut written = Vec::new();
