@@ -241,7 +241,9 @@ impl FullRanking<'_> {
                 PitInterval::of(log_probs, case.target, candidate, ranking.log_mass)
             });
         if let (Ok(ranking), Some(reliability), Some(_)) = (&ranking, reliability, rank) {
-            for (item, log_prob) in (0..).zip(log_probs).filter(|&(item, _)| candidate(item)) {
+            let possible = ranking.log_mass > f64::NEG_INFINITY;
+            let candidates = (0..).zip(log_probs).filter(|&(item, _)| possible && candidate(item));
+            for (item, log_prob) in candidates {
                 let value = (log_prob - ranking.log_mass).min(0.0);
                 reliability.add(value, item == case.target).map_err(|_| {
                     let (name, expected) = ("log probability", "a number up to 0");

@@ -207,3 +207,25 @@ pub(super) fn add_scaled<T: Real>(row: ArrayView1<'_, T>, x: f64, out: &mut [f64
         *out += x * weight.value();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_numbers_are_solved_for_as_many_are() {
+        // More rows than a tile has.
+        const DIM: usize = 300;
+        let factor = Mat::<f64>::from_fn(DIM, DIM, |row, column| match row.cmp(&column) {
+            std::cmp::Ordering::Less => 0.0,
+            std::cmp::Ordering::Equal => 3.0,
+            std::cmp::Ordering::Greater => ((row * 31 + column * 17) % 13) as f64 / 60.0,
+        });
+        let right = Mat::<f64>::from_fn(DIM, 5, |row, column| {
+            if (row + 7 * column) % 50 == 0 { 1.0 + row as f64 } else { 0.0 }
+        });
+        let (few, many) = (product(&inverse(&factor), &right), solve(&factor, &right));
+        let scale = many.norm_max();
+        assert!(scale > 0.0 && (few - many).norm_max() < 1e-10 * scale);
+    }
+}

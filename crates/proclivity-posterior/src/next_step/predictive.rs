@@ -92,9 +92,10 @@ impl NextStep {
         Self { family: family.clone(), prior, rows, totals, table: None }
     }
 
-    /// The same model with its rows written out in single precision, 4 bytes for each pair of items,
-    /// where so many counts are smoothed that this takes less time than items / ages predictives
-    /// do; as it is elsewhere, as for large catalogs.
+    /// The same model with its rows P(·|i) written out in single precision, where smoothing adds up
+    /// more counts for the rows than there are pairs of items: predictives then cost one pass over
+    /// the catalog for each item of the history. It takes 4 bytes for each pair of items. Other
+    /// models, such as those of large catalogs, stay as they are.
     #[must_use]
     pub fn tabulated(mut self) -> Self {
         let items = self.rows.len();
