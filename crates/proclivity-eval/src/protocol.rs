@@ -241,13 +241,16 @@ impl FullRanking<'_> {
                 PitInterval::of(log_probs, case.target, candidate, ranking.log_mass)
             });
         if let (Ok(ranking), Some(reliability), Some(_)) = (&ranking, reliability, rank) {
-            let possible = ranking.log_mass > f64::NEG_INFINITY;
-            let candidates = (0..).zip(log_probs).filter(|&(item, _)| possible && candidate(item));
-            for (item, log_prob) in candidates {
-                let value = (log_prob - ranking.log_mass).min(0.0);
-                reliability.add(value, item == case.target).map_err(|_| {
-                    let (name, expected) = ("log probability", "a number up to 0");
-                    EvalError::OutOfRange { name, value, expected }
+            if ranking.log_mass > f64::NEG_INFINITY {
+                let candidates: Vec<u32> =
+                    (0..log_probs.len() as u32).filter(|&item| candidate(item)).collect();
+                let relative = |&item: &u32| (log_probs[item as usize] - ranking.log_mass).min(0.0);
+                let relative: Vec<f64> = candidates.iter().map(relative).collect();
+                let happened = candidates.binary_search(&case.target).ok();
+                reliability.add_all(&relative, happened).map_err(|_| EvalError::OutOfRange {
+                    name: "log probability",
+                    value: ranking.log_mass,
+                    expected: "no more than the candidates have together",
                 })?;
             }
         }

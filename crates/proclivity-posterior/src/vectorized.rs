@@ -1,4 +1,4 @@
-//! Exponentials and logarithms of many numbers at once, in the widest instructions there are.
+//! Exponentials, logarithms and sums of many numbers at once, in the widest instructions there are.
 //!
 //! Loops are plain, over a fixed number of lanes, so that the compiler vectorises them; `pulp` compiles
 //! them for each instruction set and picks the best one when the program runs. No two of them differ
@@ -23,6 +23,31 @@ pub(crate) fn exp(values: &mut [f64]) {
 pub(crate) fn ln(values: &mut [f64]) {
     let is_fast = |x: f64| (x == 0.0) | (x >= f64::MIN_POSITIVE) & (x <= f64::MAX);
     Arch::new().dispatch(InPlace { values, fast: ln_of_normal_or_zero, slow: f64::ln, is_fast });
+}
+
+/// Adds numbers to others, each to its own.
+pub(crate) fn add_each<To, From: Copy>(
+    into: &mut [To],
+    from: &[From],
+    add: impl Fn(&mut To, From),
+) {
+    Arch::new().dispatch(AddEach { into, from, add });
+}
+
+struct AddEach<'a, To, From, Add> {
+    into: &'a mut [To],
+    from: &'a [From],
+    add: Add,
+}
+
+impl<To, From: Copy, Add: Fn(&mut To, From)> WithSimd for AddEach<'_, To, From, Add> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let Self { into, from, add } = self;
+        into.iter_mut().zip(from).for_each(|(into, &from)| add(into, from));
+    }
 }
 
 /// A function of each number, by `slow` where some of the lanes can't go by `fast`.

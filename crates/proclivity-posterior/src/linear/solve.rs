@@ -12,6 +12,7 @@ use rayon::prelude::*;
 
 use super::sparse::SparseMatrix;
 use crate::PosteriorError;
+use crate::vectorized::add_each;
 
 /// The floating-point numbers that a model is solved in.
 pub(super) trait Real: faer::traits::RealField + Copy + Send + Sync {
@@ -113,7 +114,7 @@ fn product<T: Real>(left: &Mat<T>, right: &Mat<T>) -> Mat<T> {
         for &(row, column, x) in &entries {
             let from = &left.col_as_slice(row)[start..end];
             let into = &mut product.col_as_slice_mut(column)[start..end];
-            into.iter_mut().zip(from).for_each(|(into, &from)| *into += x * from);
+            add_each(into, from, |into, from| *into += x * from);
         }
     }
     product
@@ -203,8 +204,10 @@ impl<T: Real> Solved<T> {
 
 /// out += x · row
 pub(super) fn add_scaled<T: Real>(row: ArrayView1<'_, T>, x: f64, out: &mut [f64]) {
-    for (out, &weight) in out.iter_mut().zip(row) {
-        *out += x * weight.value();
+    let add = |out: &mut f64, weight: T| *out += x * weight.value();
+    match row.as_slice() {
+        Some(row) => add_each(out, row, add),
+        None => out.iter_mut().zip(row).for_each(|(out, &weight)| add(out, weight)),
     }
 }
 

@@ -11,7 +11,7 @@ use super::counts::Row;
 use super::prior::RowPrior;
 use super::{Kernel, NextStepConfig, TransitionCounts, Transitions};
 use crate::error::known_items;
-use crate::vectorized::ln;
+use crate::vectorized::{add_each, ln};
 use crate::{Dirichlet, Family, PosteriorError, Predictive, Statistic};
 
 /// A Dirichlet–Markov model: row i says what comes within a few steps of item i.
@@ -245,12 +245,12 @@ impl NextStep {
         let weights = self.history_weights(history);
         let weights: Vec<(u32, f64)> =
             weights.into_iter().map(|(position, weight)| (history[position], weight)).collect();
-        match &self.table {
+        match self.table.as_ref().and_then(|table| table.as_slice()) {
             Some(table) if !weights.is_empty() => {
                 out.fill(0.0);
                 for &(item, weight) in &weights {
-                    let row = table.row(item as usize);
-                    out.iter_mut().zip(row).for_each(|(out, &p)| *out += weight * f64::from(p));
+                    let row = &table[item as usize * out.len()..][..out.len()];
+                    add_each(out, row, |out, p| *out += weight * f64::from(p));
                 }
             }
             _ => self.mix(&weights, out),
