@@ -241,18 +241,7 @@ impl FullRanking<'_> {
                 PitInterval::of(log_probs, case.target, candidate, ranking.log_mass)
             });
         if let (Ok(ranking), Some(reliability), Some(_)) = (&ranking, reliability, rank) {
-            if ranking.log_mass > f64::NEG_INFINITY {
-                let candidates: Vec<u32> =
-                    (0..log_probs.len() as u32).filter(|&item| candidate(item)).collect();
-                let relative = |&item: &u32| (log_probs[item as usize] - ranking.log_mass).min(0.0);
-                let relative: Vec<f64> = candidates.iter().map(relative).collect();
-                let happened = candidates.binary_search(&case.target).ok();
-                reliability.add_all(&relative, happened).map_err(|_| EvalError::OutOfRange {
-                    name: "log probability",
-                    value: ranking.log_mass,
-                    expected: "no more than the candidates have together",
-                })?;
-            }
+            count(reliability, case.target, log_probs, candidate, ranking.log_mass)?;
         }
         for &item in case.history {
             seen[item as usize] = false;
@@ -300,6 +289,29 @@ impl Evaluation {
     pub fn values(&self, metric: impl Fn(&RelevantRanks) -> f64) -> Vec<f64> {
         self.per_user.iter().map(|user| metric(&user.ranks)).collect()
     }
+}
+
+/// Counts all candidates' probabilities, where any is possible.
+fn count(
+    reliability: &mut Reliability,
+    target: u32,
+    log_probs: &[f64],
+    candidate: impl Fn(u32) -> bool,
+    log_mass: f64,
+) -> Result<(), EvalError> {
+    if log_mass == f64::NEG_INFINITY {
+        return Ok(());
+    }
+    let candidates: Vec<u32> =
+        (0..log_probs.len() as u32).filter(|&item| candidate(item)).collect();
+    let relative = |&item: &u32| (log_probs[item as usize] - log_mass).min(0.0);
+    let relative: Vec<f64> = candidates.iter().map(relative).collect();
+    let happened = candidates.binary_search(&target).ok();
+    reliability.add_all(&relative, happened).map_err(|_| EvalError::OutOfRange {
+        name: "log probability",
+        value: log_mass,
+        expected: "no more than the candidates have together",
+    })
 }
 
 /// The rank of a target that isn't in the history.

@@ -21,7 +21,7 @@ pub(crate) fn exp(values: &mut [f64]) {
 
 /// ln of each number, but for 2⁻⁵¹ of it.
 pub(crate) fn ln(values: &mut [f64]) {
-    let is_fast = |x: f64| (x == 0.0) | (x >= f64::MIN_POSITIVE) & (x <= f64::MAX);
+    let is_fast = |x: f64| (x == 0.0) | (f64::MIN_POSITIVE..=f64::MAX).contains(&x);
     Arch::new().dispatch(InPlace { values, fast: ln_of_normal_or_zero, slow: f64::ln, is_fast });
 }
 

@@ -2,6 +2,8 @@
 //! than not, and items that stand close have close texts.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::slice;
+
 use ndarray::{Array2, Axis};
 use proclivity::encoder::{
     ComputeDevice, NextItemConfig, NextItemData, NextItemModel, NextItemTraining, OptimizerConfig,
@@ -168,7 +170,7 @@ fn sequence_encoders_are_averaged_in_probability() {
         let ensemble = EnsembleConfig::single(MemberConfig::Sequence).fit(&train, &data).unwrap();
         ensemble.member_scores(&histories).unwrap().index_axis_move(Axis(1), 0)
     };
-    let alone = [scores(&[first.clone()]), scores(&[second.clone()])];
+    let alone = [scores(slice::from_ref(&first)), scores(slice::from_ref(&second))];
     let twice = scores(&[first.clone(), first.clone()]);
     let both = scores(&[first, second]);
     assert!(alone[0].iter().zip(&alone[1]).any(|(a, b)| (a - b).abs() > 1e-3));
