@@ -23,16 +23,19 @@ use clap::{Parser, ValueEnum};
 use ndarray::Array2;
 use proclivity::data::{Dataset, ItemSequences};
 use proclivity::encoder::{BertEncoder, ComputeDevice, NextItemModel, embed_cached};
-use proclivity::eval::{FullRankingConfig, Popularity, Split, paired_bootstrap, write_predictions};
+use proclivity::eval::{
+    Case, FullRanking, FullRankingConfig, Popularity, Split, paired_bootstrap, write_predictions,
+};
+use proclivity::posterior::Reliability;
 use proclivity::rank::TieBreak;
 use proclivity::schema::{Catalog, Language, UserIndex};
 use proclivity::text::item_text;
-use proclivity::{EnsembleConfig, EnsembleData, EnsembleSearch, ItemTexts, item_counts};
+use proclivity::{Ensemble, EnsembleConfig, EnsembleData, EnsembleSearch, ItemTexts, item_counts};
 use proclivity_examples::cold::{ColdItems, ColdResult, mean};
 #[cfg(feature = "report")]
 use proclivity_examples::html::Contents;
 use proclivity_examples::{
-    DatasetArguments, Evaluated, Order, Protocol, Sequences, ablation, cold_users, deciles,
+    DatasetArguments, Decile, Evaluated, Order, Protocol, Sequences, ablation, cold_users, deciles,
     peak_rss_mb, progress_bar, tell,
 };
 use serde_json::{Map, Value, json};
@@ -46,9 +49,10 @@ struct Arguments {
     /// A checkpoint directory of the BERT family; without it texts aren't used.
     #[arg(long)]
     model: Option<PathBuf>,
-    /// What `train_sequence` has written: its model joins the ensemble.
+    /// What `train_sequence` has written: its model joins the ensemble. Given several times, such as
+    /// for several seeds, the models' probabilities are averaged.
     #[arg(long)]
-    sequence: Option<PathBuf>,
+    sequence: Vec<PathBuf>,
     /// What the model of the test is fitted on.
     #[arg(long, value_enum, default_value = "both")]
     variant: Variant,
@@ -145,10 +149,9 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         one => vec![one],
     };
 
-    // The sequence encoder that knows the training items alone: weights are chosen with it.
-    let encoder = sequence_encoder(arguments, Variant::TrainOnly)?;
-    let data =
-        EnsembleData { items: catalog.len(), texts: texts.as_ref(), sequence: encoder.as_ref() };
+    // The sequence encoders that know the training items alone: weights are chosen with them.
+    let encoders = sequence_encoders(arguments, Variant::TrainOnly)?;
+    let data = EnsembleData { items: catalog.len(), texts: texts.as_ref(), sequence: &encoders };
     let start = Instant::now();
     let bar = progress_bar(1000, "choosing on validation");
     let search = EnsembleSearch::default();
@@ -182,10 +185,11 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     for (at, &variant) in variants.iter().enumerate() {
         let last = at + 1 == variants.len();
         let refitted = match variant {
-            Variant::Refit => sequence_encoder(arguments, variant)?,
-            _ => None,
+            Variant::Refit => sequence_encoders(arguments, variant)?,
+            _ => Vec::new(),
         };
-        let data = EnsembleData { sequence: refitted.as_ref().or(encoder.as_ref()), ..data };
+        let sequence = if refitted.is_empty() { &encoders } else { &refitted };
+        let data = EnsembleData { sequence, ..data };
         let mut result = evaluate(variant, last, &config, &split, &data, &ties)?;
         result.json.append(&mut chosen);
         result.json.extend([
@@ -290,12 +294,15 @@ fn evaluate(
         _ => (&split.train, &behind),
     };
     let start = Instant::now();
-    let calibration = config.fit(calibrated_on, data)?.calibration(&split.validation)?;
+    let behind = config.fit(calibrated_on, data)?;
+    let calibration = behind.calibration(&split.validation)?;
     let calibrate_seconds = start.elapsed().as_secs_f64();
 
     let counts = item_counts(fitted_on, data.items);
     let list_length = if last { 100 } else { 0 };
-    let ranking = FullRankingConfig { list_length, ..Default::default() }.build(&counts, ties)?;
+    let ranking = FullRankingConfig { list_length, reliability: true, ..Default::default() }
+        .build(&counts, ties)?;
+    let (validation_loss, validation_deciles) = cross_fit(behind, &split.validation, &ranking)?;
     let start = Instant::now();
     let model = config.fit(fitted_on, data)?.calibrated(calibration)?;
     let fit_seconds = start.elapsed().as_secs_f64();
@@ -310,7 +317,7 @@ fn evaluate(
     let Value::Object(mut json) = serde_json::to_value(evaluation.summary())? else {
         return Err("the summary is no JSON object".into());
     };
-    let deciles = deciles(&model, &split.test)?;
+    let deciles = deciles(evaluation.reliability().ok_or("nothing was counted")?);
     let pit = evaluation.pit(0);
     let pit = json!({ "tenths": pit.histogram(10), "uniformity": pit.uniformity() });
     json.extend([
@@ -320,8 +327,31 @@ fn evaluate(
         ("score_seconds".to_owned(), json!(score_seconds)),
         ("popularity".to_owned(), serde_json::to_value(popularity.summary())?),
         ("deciles".to_owned(), json!(deciles)),
+        ("validation_log_loss".to_owned(), json!(validation_loss)),
+        ("validation_deciles".to_owned(), json!(validation_deciles)),
     ]);
-    Ok(Evaluated { name, evaluation, json, deciles })
+    Ok(Evaluated { name, evaluation, json, deciles, validation_deciles })
+}
+
+/// Log loss and deciles on validation, each half under a calibration that was learned on the other:
+/// what differs on the test has drifted.
+fn cross_fit(
+    mut ensemble: Ensemble<'_>,
+    validation: &[Case<'_>],
+    ranking: &FullRanking<'_>,
+) -> Result<(f64, Vec<Decile>), Box<dyn Error>> {
+    let halves = [0, 1]
+        .map(|half| validation.iter().skip(half).step_by(2).copied().collect::<Vec<Case<'_>>>());
+    let (mut counted, mut losses) = (Reliability::new(), Vec::new());
+    for (learned_on, half) in [(&halves[0], &halves[1]), (&halves[1], &halves[0])] {
+        let calibration = ensemble.calibration(learned_on)?;
+        let model = ensemble.calibrated(calibration)?;
+        let evaluation = ranking.evaluate(&model, half, &|_| {})?;
+        evaluation.reliability().into_iter().for_each(|part| counted.merge(part));
+        losses.extend(evaluation.per_user().iter().filter_map(|user| user.log_prob));
+        ensemble = model.into_ensemble();
+    }
+    Ok((-mean(&losses), deciles(&counted)))
 }
 
 fn print_row(name: &str, result: &Map<String, Value>) {
@@ -343,18 +373,20 @@ fn print_row(name: &str, result: &Map<String, Value>) {
     }
 }
 
-/// What `train_sequence` has written for a variant.
-fn sequence_encoder(
+/// What `train_sequence` has written for a variant; nothing unless each has been refitted.
+fn sequence_encoders(
     arguments: &Arguments,
     variant: Variant,
-) -> Result<Option<NextItemModel>, Box<dyn Error>> {
-    let Some(folder) = &arguments.sequence else { return Ok(None) };
-    let folder = folder.join(variant.name());
-    if variant == Variant::Refit && !folder.join("config.json").exists() {
-        eprintln!("no refitted sequence encoder: the one of the training items stands in");
-        return Ok(None);
+) -> Result<Vec<NextItemModel>, Box<dyn Error>> {
+    let folders = arguments.sequence.iter().map(|folder| folder.join(variant.name()));
+    let folders: Vec<PathBuf> = folders.collect();
+    let missing = folders.iter().find(|folder| !folder.join("config.json").exists());
+    if let (Variant::Refit, Some(missing)) = (variant, missing) {
+        eprintln!("nothing in {}: encoders of the training items stand in", missing.display());
+        return Ok(Vec::new());
     }
-    Ok(Some(NextItemModel::load(&folder, &arguments.device)?))
+    let load = |folder: &PathBuf| Ok(NextItemModel::load(folder, &arguments.device)?);
+    folders.iter().map(load).collect()
 }
 
 /// The embeddings of all items' texts.

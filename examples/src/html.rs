@@ -15,7 +15,7 @@ use rayon::prelude::*;
 use serde_json::Value;
 
 use crate::cold::mean;
-use crate::{AblationRow, ColdUsersRow, Evaluated};
+use crate::{AblationRow, ColdUsersRow, Decile, Evaluated};
 
 /// What a report is made of.
 pub struct Contents<'a> {
@@ -136,21 +136,14 @@ impl Contents<'_> {
                        said happens as often as is said. Wilson intervals of 95 %, as if a user's items \
                        were independent.";
         report.plot("Probabilities", caption, Plot::Reliability { forecasters });
-        let bars = (1..).zip(&last.deciles).map(|(at, decile)| {
-            let ratio = decile.ratio.unwrap_or(f64::NAN);
-            let [low, high] = decile.interval.unwrap_or([ratio, ratio]);
-            let effect = PairedBootstrap {
-                mean: ratio - 1.0,
-                low: low - 1.0,
-                high: high - 1.0,
-                confidence: 0.95,
-            };
-            Bar::new(format!("tenth {at}"), effect)
-        });
-        let x = Axis::linear("expected / observed hits − 1").with_format(Format::Signed(2));
         let caption = "Everything that could have come next, in tenths of the expected hits by rising \
                        probability. Grey: the interval holds zero.";
-        report.plot("Probabilities", caption, Plot::Bars { x, bars: bars.collect() });
+        let x = || Axis::linear("expected / observed hits − 1").with_format(Format::Signed(2));
+        report.plot("Probabilities", caption, Plot::Bars { x: x(), bars: bars(&last.deciles) });
+        let caption = "The same on validation, each half of the users under a calibration that was \
+                       learned on the other: what differs above has drifted.";
+        let bars = bars(&last.validation_deciles);
+        report.plot("Probabilities", caption, Plot::Bars { x: x(), bars });
         let caption = "Randomised probability integral transform of what came next: flat where the \
                        probabilities hold, piled up on the left where they are too flat.";
         let counts = last.evaluation.pit(0).histogram(20);
@@ -257,4 +250,20 @@ fn trade_offs(
         "What diversity costs, re-ranking each user's hundred best; λ: how much it counts.";
     report.plot("Trade-offs", caption, Plot::Lines { x, y, series });
     Ok(())
+}
+
+/// How far the ratio of each tenth is from one.
+fn bars(deciles: &[Decile]) -> Vec<Bar> {
+    let bar = |(at, decile): (usize, &Decile)| {
+        let ratio = decile.ratio.unwrap_or(f64::NAN);
+        let [low, high] = decile.interval.unwrap_or([ratio, ratio]);
+        let effect = PairedBootstrap {
+            mean: ratio - 1.0,
+            low: low - 1.0,
+            high: high - 1.0,
+            confidence: 0.95,
+        };
+        Bar::new(format!("tenth {at}"), effect)
+    };
+    (1..).zip(deciles).map(bar).collect()
 }

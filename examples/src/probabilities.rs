@@ -1,11 +1,7 @@
 //! Whether a predictive's probabilities hold, over everything that could have come next.
 
-use std::error::Error;
-
-use ndarray::Array2;
-use proclivity::eval::{Case, Evaluation};
-use proclivity::posterior::{PosteriorError, Predictive, Reliability, ReliabilityGroups};
-use rayon::prelude::*;
+use proclivity::eval::Evaluation;
+use proclivity::posterior::{Reliability, ReliabilityGroups};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -34,42 +30,14 @@ pub struct Evaluated {
     pub json: Map<String, Value>,
     /// Over all candidates.
     pub deciles: Vec<Decile>,
+    /// The same on validation, each half under a calibration that was learned on the other.
+    pub validation_deciles: Vec<Decile>,
 }
 
-/// The deciles over all candidates of all cases: each has a tenth of the expected hits.
-///
-/// # Errors
-/// When a probability is none.
-pub fn deciles(
-    predictive: &dyn Predictive,
-    cases: &[Case<'_>],
-) -> Result<Vec<Decile>, Box<dyn Error>> {
-    let totals: Result<Vec<Reliability>, PosteriorError> = cases
-        .par_chunks(32)
-        .map(|cases| {
-            let histories: Vec<&[u32]> = cases.iter().map(|case| case.history).collect();
-            let mut log_probs = Array2::zeros((cases.len(), predictive.item_count()));
-            predictive.log_probs_batch(&histories, log_probs.view_mut());
-            let mut total = Reliability::new();
-            for (case, mut log_probs) in cases.iter().zip(log_probs.rows_mut()) {
-                case.history.iter().for_each(|&x| log_probs[x as usize] = f64::NEG_INFINITY);
-                let highest = log_probs.fold(f64::NEG_INFINITY, |a, &b| a.max(b));
-                let mass = log_probs.iter().map(|p| (p - highest).exp()).sum::<f64>();
-                let log_mass = highest + mass.ln();
-                for (item, &log_prob) in log_probs.iter().enumerate() {
-                    if log_prob > f64::NEG_INFINITY {
-                        let happened = item == case.target as usize;
-                        total.add((log_prob - log_mass).min(0.0), happened)?;
-                    }
-                }
-            }
-            Ok(total)
-        })
-        .collect();
-    let mut total = Reliability::new();
-    totals?.iter().for_each(|part| total.merge(part));
-    let groups = total.groups(10, ReliabilityGroups::Expected);
-    Ok(groups
+/// The deciles of what was counted: each has a tenth of the expected hits.
+pub fn deciles(counted: &Reliability) -> Vec<Decile> {
+    let groups = counted.groups(10, ReliabilityGroups::Expected);
+    groups
         .iter()
         .map(|group| {
             let spread = 1.96 * (group.observed as f64).sqrt() / group.expected;
@@ -83,5 +51,5 @@ pub fn deciles(
                     .then(|| [1.0 / (observed + spread), 1.0 / (observed - spread)]),
             }
         })
-        .collect())
+        .collect()
 }

@@ -1,9 +1,10 @@
 //! Full ranking: every user's target against the whole catalog, never against a sample of it.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::cmp::Ordering;
+use std::sync::atomic::{self, AtomicUsize};
 
 use ndarray::{Array2, ArrayView1, s};
-use proclivity_posterior::Predictive;
+use proclivity_posterior::{Predictive, Reliability};
 use proclivity_rank::{Ranked, TieBreak, rank_of, top_k};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -28,17 +29,19 @@ pub struct Case<'a> {
 /// |---|---|---|---|
 /// | `cutoffs` | \[10\] | lengths k of the lists that `hr@k`, `ndcg@k`, … are measured on | each ≥ 1, at least one |
 /// | `list_length` | 0 | how many items of each user's list are kept; the largest cutoff if that is more | ≥ 0 |
+/// | `reliability` | false | whether all candidates' probabilities are counted beside what came | |
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[expect(missing_docs, reason = "the table says what they are")]
 pub struct FullRankingConfig {
     pub cutoffs: Vec<usize>,
     pub list_length: usize,
+    pub reliability: bool,
 }
 
 impl Default for FullRankingConfig {
     fn default() -> Self {
-        Self { cutoffs: vec![10], list_length: 0 }
+        Self { cutoffs: vec![10], list_length: 0, reliability: false }
     }
 }
 
@@ -72,6 +75,7 @@ impl FullRankingConfig {
             (Some(_), Some(&largest)) => Ok(FullRanking {
                 list_length: self.list_length.max(largest),
                 cutoffs: self.cutoffs,
+                reliability: self.reliability,
                 information: SelfInformation::new(item_counts),
                 ties,
             }),
@@ -93,6 +97,7 @@ impl FullRankingConfig {
 pub struct FullRanking<'a> {
     cutoffs: Vec<usize>,
     list_length: usize,
+    reliability: bool,
     information: SelfInformation,
     ties: &'a TieBreak,
 }
@@ -120,6 +125,7 @@ pub struct UserResult {
 pub struct Evaluation {
     per_user: Vec<UserResult>,
     summary: Summary,
+    reliability: Option<Reliability>,
 }
 
 impl FullRanking<'_> {
@@ -138,28 +144,62 @@ impl FullRanking<'_> {
     ) -> Result<Evaluation, EvalError> {
         self.check(predictive, cases)?;
         let done = AtomicUsize::new(0);
-        let results: Vec<Vec<Result<UserResult, EvalError>>> = cases
-            .par_chunks(BATCH)
-            .map_init(
+        let mut per_user = Vec::with_capacity(cases.len());
+        let mut reliability = self.reliability.then(Reliability::new);
+        for cases in cases.chunks(BATCHES * BATCH) {
+            let batches = cases.par_chunks(BATCH).map_init(
                 || Buffers::new(predictive.item_count()),
                 |Buffers { log_probs, seen }, cases| {
                     let histories: Vec<&[u32]> = cases.iter().map(|case| case.history).collect();
                     let mut log_probs = log_probs.slice_mut(s![..cases.len(), ..]);
                     predictive.log_probs_batch(&histories, log_probs.view_mut());
+                    let mut reliability = self.reliability.then(Reliability::new);
                     let of_case = |(case, log_probs): (&Case<'_>, ArrayView1<'_, f64>)| {
-                        self.evaluate_case(case, &log_probs.to_vec(), seen)
+                        self.evaluate_case(case, &log_probs.to_vec(), seen, reliability.as_mut())
                     };
-                    let results = cases.iter().zip(log_probs.outer_iter()).map(of_case).collect();
-                    progress(done.fetch_add(cases.len(), Ordering::Relaxed) + cases.len());
-                    results
+                    let results: Vec<_> =
+                        cases.iter().zip(log_probs.outer_iter()).map(of_case).collect();
+                    progress(done.fetch_add(cases.len(), atomic::Ordering::Relaxed) + cases.len());
+                    (results, reliability)
                 },
-            )
-            .collect();
-        // In order, so that it is always the first error that is reported.
-        let per_user = results.into_iter().flatten().collect::<Result<Vec<_>, _>>()?;
+            );
+            // In order, so that it is always the first error that is reported, and sums are the same.
+            for (results, part) in batches.collect::<Vec<_>>() {
+                for result in results {
+                    per_user.push(result?);
+                }
+                if let (Some(all), Some(part)) = (&mut reliability, &part) {
+                    all.merge(part);
+                }
+            }
+        }
         let summary =
             Summary::of(&per_user, &self.cutoffs, &self.information, predictive.item_count())?;
-        Ok(Evaluation { per_user, summary })
+        Ok(Evaluation { per_user, summary, reliability })
+    }
+
+    /// The rank of each case's target, as [`evaluate`](Self::evaluate) finds it and nothing else, in
+    /// less time. A NaN among the log probabilities counts against the target.
+    ///
+    /// # Errors
+    /// Those of [`evaluate`](Self::evaluate) but the last.
+    pub fn ranks(
+        &self,
+        predictive: &dyn Predictive,
+        cases: &[Case<'_>],
+    ) -> Result<Vec<RelevantRanks>, EvalError> {
+        self.check(predictive, cases)?;
+        let batches = cases.par_chunks(BATCH).map_init(
+            || Array2::zeros((BATCH, predictive.item_count())),
+            |log_probs, cases| {
+                let histories: Vec<&[u32]> = cases.iter().map(|case| case.history).collect();
+                let mut log_probs = log_probs.slice_mut(s![..cases.len(), ..]);
+                predictive.log_probs_batch(&histories, log_probs.view_mut());
+                let rank = |(case, log_probs)| RelevantRanks::single(target_rank(case, log_probs));
+                cases.iter().zip(log_probs.outer_iter()).map(rank).collect::<Vec<_>>()
+            },
+        );
+        Ok(batches.flatten().collect())
     }
 
     fn check(&self, predictive: &dyn Predictive, cases: &[Case<'_>]) -> Result<(), EvalError> {
@@ -188,6 +228,7 @@ impl FullRanking<'_> {
         case: &Case<'_>,
         log_probs: &[f64],
         seen: &mut [bool],
+        reliability: Option<&mut Reliability>,
     ) -> Result<UserResult, EvalError> {
         for &item in case.history {
             seen[item as usize] = true;
@@ -199,6 +240,9 @@ impl FullRanking<'_> {
             ranking.as_ref().ok().filter(|_| rank.is_some()).map(|ranking| {
                 PitInterval::of(log_probs, case.target, candidate, ranking.log_mass)
             });
+        if let (Ok(ranking), Some(reliability), Some(_)) = (&ranking, reliability, rank) {
+            count(reliability, case.target, log_probs, candidate, ranking.log_mass)?;
+        }
         for &item in case.history {
             seen[item as usize] = false;
         }
@@ -234,6 +278,12 @@ impl Evaluation {
         Pit::new(self.per_user.iter().filter_map(|user| user.pit), seed)
     }
 
+    /// How often what was given a probability happened, over all candidates of all cases whose
+    /// target is one of them; `None` unless it was asked for.
+    pub fn reliability(&self) -> Option<&Reliability> {
+        self.reliability.as_ref()
+    }
+
     /// One metric for every case, as [`paired_bootstrap`](crate::paired_bootstrap) takes it:
     /// `evaluation.values(|ranks| ndcg(ranks, 10))`.
     pub fn values(&self, metric: impl Fn(&RelevantRanks) -> f64) -> Vec<f64> {
@@ -241,8 +291,49 @@ impl Evaluation {
     }
 }
 
+/// Counts all candidates' probabilities, where any is possible.
+fn count(
+    reliability: &mut Reliability,
+    target: u32,
+    log_probs: &[f64],
+    candidate: impl Fn(u32) -> bool,
+    log_mass: f64,
+) -> Result<(), EvalError> {
+    if log_mass == f64::NEG_INFINITY {
+        return Ok(());
+    }
+    let candidates: Vec<u32> =
+        (0..log_probs.len() as u32).filter(|&item| candidate(item)).collect();
+    let relative = |&item: &u32| (log_probs[item as usize] - log_mass).min(0.0);
+    let relative: Vec<f64> = candidates.iter().map(relative).collect();
+    let happened = candidates.binary_search(&target).ok();
+    reliability.add_all(&relative, happened).map_err(|_| EvalError::OutOfRange {
+        name: "log probability",
+        value: log_mass,
+        expected: "no more than the candidates have together",
+    })
+}
+
+/// The rank of a target that isn't in the history.
+fn target_rank(case: &Case<'_>, log_probs: ArrayView1<'_, f64>) -> Option<usize> {
+    if case.history.contains(&case.target) {
+        return None;
+    }
+    let threshold = log_probs[case.target as usize];
+    // The target itself is one of them.
+    let reaches = |log_prob: &f64| log_prob.partial_cmp(&threshold) != Some(Ordering::Less);
+    let mut seen = case.history.to_vec();
+    seen.sort_unstable();
+    seen.dedup();
+    let reached = log_probs.iter().filter(|log_prob| reaches(log_prob)).count();
+    Some(reached - seen.iter().filter(|&&item| reaches(&log_probs[item as usize])).count())
+}
+
 /// How many cases a predictive is asked for at once.
 const BATCH: usize = 32;
+
+/// How many batches' counts are held at once.
+const BATCHES: usize = 256;
 
 /// What a thread reuses from case to case.
 struct Buffers {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use proclivity_eval::{
     Case, EvalError, Evaluation, FullRankingConfig, Popularity, Random, write_predictions,
 };
-use proclivity_posterior::Predictive;
+use proclivity_posterior::{Predictive, Reliability, ReliabilityGroups};
 use proclivity_rank::{RankError, TieBreak};
 use proptest::prelude::*;
 
@@ -40,7 +40,7 @@ fn evaluate(
 }
 
 fn at(cutoffs: &[usize]) -> FullRankingConfig {
-    FullRankingConfig { cutoffs: cutoffs.to_vec(), list_length: 0 }
+    FullRankingConfig { cutoffs: cutoffs.to_vec(), ..Default::default() }
 }
 
 proptest! {
@@ -55,10 +55,16 @@ proptest! {
         let table = Table(weights.iter().map(|&w| (f64::from(w) / f64::from(total)).ln()).collect());
         let cases: Vec<Case> = (0..).zip(&histories)
             .map(|(user, (history, target))| Case { user, history, target: *target }).collect();
-        let evaluation = evaluate(&table, &cases, at(&[k])).unwrap();
+        let config = FullRankingConfig { reliability: true, ..at(&[k]) };
+        let evaluation = evaluate(&table, &cases, config).unwrap();
+        let ties = ties(table.item_count());
+        let ranking = at(&[k]).build(&vec![1; table.item_count()], &ties).unwrap();
+        let ranks = ranking.ranks(&table, &cases).unwrap();
+        prop_assert!(evaluation.per_user().iter().map(|user| &user.ranks).eq(&ranks));
 
         let n = weights.len();
         let (mut hits, mut reciprocal, mut losses, mut misses) = (0.0, 0.0, vec![], 0);
+        let mut counted = Reliability::new();
         for (case, result) in cases.iter().zip(evaluation.per_user()) {
             let mut log_probs = vec![0.0; n];
             table.log_probs(case.history, &mut log_probs);
@@ -78,6 +84,9 @@ proptest! {
                 prop_assert_eq!(result.ranks.ranks(), &[] as &[usize]);
                 continue;
             }
+            for &i in candidates.iter().filter(|_| mass > 0.0) {
+                counted.add((p[i] / mass).ln(), i == target).unwrap();
+            }
             let rank = candidates.iter().filter(|&&i| log_probs[i] >= log_probs[target]).count();
             let above: f64 = candidates.iter().map(|&i| p[i]).filter(|&q| q > p[target]).sum();
             let pit = result.pit.unwrap();
@@ -93,6 +102,15 @@ proptest! {
             }
             reciprocal += 1.0 / rank as f64;
             losses.push(if p[target] > 0.0 { -(p[target] / mass).ln() } else { f64::INFINITY });
+        }
+        let whole = |counted: &Reliability| counted.groups(1, ReliabilityGroups::Expected).pop();
+        match (whole(evaluation.reliability().unwrap()), whole(&counted)) {
+            (Some(got), Some(expected)) => {
+                prop_assert_eq!(got.predictions, expected.predictions);
+                prop_assert_eq!(got.observed, expected.observed);
+                prop_assert!((got.expected - expected.expected).abs() < 1e-9);
+            }
+            (got, expected) => prop_assert_eq!(got, expected),
         }
         let (summary, users) = (evaluation.summary(), cases.len() as f64);
         prop_assert_eq!(summary.targets_in_history, misses);
@@ -201,7 +219,7 @@ fn short_lists_and_targets_in_the_history_are_counted() {
 fn predictions_are_a_json_object_a_line() {
     let popularity = Popularity::new(&[5, 3, 1, 1], 0.0).unwrap();
     let cases = [Case { user: 1, history: &[0], target: 2 }];
-    let config = FullRankingConfig { cutoffs: vec![1], list_length: 2 };
+    let config = FullRankingConfig { cutoffs: vec![1], list_length: 2, ..Default::default() };
     let evaluation = evaluate(&popularity, &cases, config).unwrap();
     let (users, items) = (["ann", "\"bo\""], ["a", "b", "c", "d"]);
     let mut written = Vec::new();

@@ -21,6 +21,7 @@ mod predictive;
 mod priors;
 mod sites;
 mod taste;
+mod vectorized;
 mod views;
 
 pub use assumed_density::AssumedDensity;
@@ -56,6 +57,7 @@ pub use linear::{
     LinearModel, LinearSequence, Precision, Timescale, positive_log_scores,
 };
 pub use linear_mixture::{LinearMixture, mixture_weights};
+pub use log_sum_exp::log_sum_exp;
 pub use next_step::{
     Kernel, MarkovChain, MarkovChainPosterior, NextStep, NextStepConfig, Sequence,
     TransitionCounts, Transitions, nearest_items,

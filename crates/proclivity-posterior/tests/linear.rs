@@ -373,6 +373,12 @@ fn single_precision_is_close_and_threads_do_not_change_a_bit() {
     };
     assert_eq!(fit(1), fit(3));
     assert_eq!(fit(1), fit(2));
+    let ease = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let family = Ease::new(400, 50.0, Precision::Single).unwrap();
+        pool.install(|| family.fit(&many).unwrap().scores(&history).unwrap())
+    };
+    assert_eq!(ease(1), ease(3));
 }
 
 #[test]

@@ -96,6 +96,9 @@ proptest! {
         let model = NextStep::fit(config.clone(), &slices, ITEMS, Some(kernel)).unwrap();
         let mut log_probs = [0.0; ITEMS];
         model.log_probs(&history, &mut log_probs);
+        let mut tabulated = [0.0; ITEMS];
+        model.clone().tabulated().log_probs(&history, &mut tabulated);
+        prop_assert!(log_probs.iter().zip(&tabulated).all(|(a, b)| (a - b).abs() < 1e-6));
         let expected = naive(&config, &sequences, &history);
         prop_assert!((log_probs.iter().map(|p| p.exp()).sum::<f64>() - 1.0).abs() < 1e-5);
         for (item, (got, expected)) in log_probs.iter().zip(expected).enumerate() {

@@ -2,8 +2,9 @@
 
 use std::cmp::Ordering;
 
+use proclivity_posterior::log_sum_exp;
+
 use crate::best::Best;
-use crate::log_sum_exp::log_sum_exp;
 use crate::{RankError, TieBreak};
 
 /// An item of a ranking.
@@ -107,5 +108,7 @@ pub fn rank_of(log_probs: &[f64], target: u32, admissible: impl Fn(u32) -> bool)
 /// log Σ exp over the admissible items, −∞ over none.
 pub(crate) fn log_mass(log_probs: &[f64], admissible: impl Fn(u32) -> bool) -> f64 {
     let pairs = log_probs.iter().enumerate();
-    log_sum_exp(pairs.filter(|&(item, _)| admissible(item as u32)).map(|(_, log_prob)| *log_prob))
+    let admitted =
+        pairs.filter(|&(item, _)| admissible(item as u32)).map(|(_, log_prob)| *log_prob);
+    log_sum_exp(&admitted.collect::<Vec<_>>())
 }

@@ -1,5 +1,6 @@
 //! Choosing next-step's hyper-parameters on validation data.
 
+use proclivity_eval::metrics::{RelevantRanks, ndcg};
 use proclivity_eval::{Axis, Case, FullRankingConfig, Search, coordinate_search};
 use proclivity_posterior::{Kernel, NextStep, NextStepConfig};
 use proclivity_rank::TieBreak;
@@ -27,10 +28,14 @@ pub fn select_next_step(
     let ranking = FullRankingConfig::default().build(&item_counts(train, ties.len()), ties)?;
     let objective = |config: &NextStepConfig| -> Result<f64, ProclivityError> {
         let model = NextStep::fit(config.clone(), train, ties.len(), kernel.cloned())?;
-        let evaluation = ranking.evaluate(&model, cases, &|_| {})?;
-        Ok(evaluation.summary().get("ndcg@10").unwrap_or(f64::NAN))
+        Ok(mean_ndcg(&ranking.ranks(&model.tabulated(), cases)?))
     };
     coordinate_search(start, &axes(kernel.is_some()), sweeps, objective, progress)
+}
+
+/// The mean NDCG@10.
+pub(crate) fn mean_ndcg(ranks: &[RelevantRanks]) -> f64 {
+    ranks.iter().map(|ranks| ndcg(ranks, 10)).sum::<f64>() / ranks.len() as f64
 }
 
 /// How many training events each item has.

@@ -2,7 +2,12 @@
 //! than not, and items that stand close have close texts.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use ndarray::Array2;
+use std::slice;
+
+use ndarray::{Array2, Axis};
+use proclivity::encoder::{
+    ComputeDevice, NextItemConfig, NextItemData, NextItemModel, NextItemTraining, OptimizerConfig,
+};
 use proclivity::eval::{Case, FullRankingConfig};
 use proclivity::posterior::{LinearConfig, NextStepConfig, Predictive};
 use proclivity::rank::TieBreak;
@@ -63,7 +68,7 @@ fn the_chosen_ensemble_is_no_worse_than_any_member_and_does_not_depend_on_thread
     let walks = walks(300);
     let (train, validation, test) = split(&walks);
     let texts = texts();
-    let data = EnsembleData { items: ITEMS, texts: Some(&texts), sequence: None };
+    let data = EnsembleData { items: ITEMS, texts: Some(&texts), sequence: &[] };
     let choose = |threads| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         let search = EnsembleSearch::default();
@@ -103,7 +108,7 @@ fn a_pool_is_the_weighted_sum_of_its_members_and_probabilities_sum_to_one() {
     let walks = walks(60);
     let (train, validation, _) = split(&walks);
     let texts = texts();
-    let data = EnsembleData { items: ITEMS, texts: Some(&texts), sequence: None };
+    let data = EnsembleData { items: ITEMS, texts: Some(&texts), sequence: &[] };
     let members = [
         (MemberConfig::NextStep(NextStepConfig::default()), 1.0),
         (MemberConfig::Linear(LinearConfig::default()), 0.4),
@@ -122,7 +127,7 @@ fn a_pool_is_the_weighted_sum_of_its_members_and_probabilities_sum_to_one() {
     for (at, member) in config.members.iter().enumerate() {
         let alone = EnsembleConfig::single(member.member.clone()).fit(&train, &data).unwrap();
         let own = alone.member_scores(&histories).unwrap();
-        assert_eq!(own.index_axis(ndarray::Axis(1), 0), scores.index_axis(ndarray::Axis(1), at));
+        assert_eq!(own.index_axis(Axis(1), 0), scores.index_axis(Axis(1), at));
     }
     let mut out = vec![0.0; ITEMS];
     for (history, scores) in histories.iter().zip(scores.outer_iter()) {
@@ -145,10 +150,41 @@ fn a_pool_is_the_weighted_sum_of_its_members_and_probabilities_sum_to_one() {
 }
 
 #[test]
+fn sequence_encoders_are_averaged_in_probability() {
+    let walks = walks(30);
+    let (train, ..) = split(&walks);
+    let vectors = texts().embeddings().clone();
+    let device: ComputeDevice = "flex".parse().unwrap();
+    let encoder = |seed| {
+        let data =
+            NextItemData { sequences: &train, validation: &[], item_vectors: vectors.view() };
+        let config = NextItemConfig { width: 8, feed_forward: 8, length: 8, ..Default::default() };
+        let optimizer = OptimizerConfig { seed, ..NextItemTraining::default().optimizer };
+        let training = NextItemTraining { epochs: 1, optimizer, ..Default::default() };
+        NextItemModel::train(&data, &config, &training, &device, None, &mut |_| {}).unwrap().0
+    };
+    let (first, second) = (encoder(1), encoder(2));
+    let histories: Vec<&[u32]> = vec![&[3, 4, 5], &[], &[39, 0]];
+    let scores = |sequence: &[NextItemModel]| {
+        let data = EnsembleData { items: ITEMS, texts: None, sequence };
+        let ensemble = EnsembleConfig::single(MemberConfig::Sequence).fit(&train, &data).unwrap();
+        ensemble.member_scores(&histories).unwrap().index_axis_move(Axis(1), 0)
+    };
+    let alone = [scores(slice::from_ref(&first)), scores(slice::from_ref(&second))];
+    let twice = scores(&[first.clone(), first.clone()]);
+    let both = scores(&[first, second]);
+    assert!(alone[0].iter().zip(&alone[1]).any(|(a, b)| (a - b).abs() > 1e-3));
+    for (((a, b), twice), both) in alone[0].iter().zip(&alone[1]).zip(&twice).zip(&both) {
+        assert!((a - twice).abs() < 1e-12);
+        assert!((both - (0.5 * (a.exp() + b.exp())).ln()).abs() < 1e-12);
+    }
+}
+
+#[test]
 fn what_cannot_be_fitted_is_refused() {
     let texts = texts();
     let train: Vec<&[u32]> = vec![&[1, 2, 3]];
-    let data = EnsembleData { items: ITEMS, texts: None, sequence: None };
+    let data = EnsembleData { items: ITEMS, texts: None, sequence: &[] };
     let fit = |member, data: &EnsembleData<'_>| {
         EnsembleConfig::single(member).fit(&train, data).map(|_| ())
     };
@@ -156,7 +192,7 @@ fn what_cannot_be_fitted_is_refused() {
         |what: &str, result| matches!(result, Err(ProclivityError::Empty { what: w }) if w == what);
     assert!(empty("item texts", fit(MemberConfig::Text { decay: 0.5 }, &data)));
     assert!(empty("sequence encoders", fit(MemberConfig::Sequence, &data)));
-    let smaller = EnsembleData { items: 3, texts: Some(&texts), sequence: None };
+    let smaller = EnsembleData { items: 3, texts: Some(&texts), sequence: &[] };
     let text = MemberConfig::Text { decay: 0.5 };
     assert!(matches!(
         fit(text, &smaller),

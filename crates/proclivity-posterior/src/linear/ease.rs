@@ -241,6 +241,7 @@ where
     let (solved, diagonal) = Solved::new(
         factor,
         items,
+        items,
         |columns, right| {
             for item in columns.clone() {
                 right[(item, item - columns.start)] = T::of(1.0);

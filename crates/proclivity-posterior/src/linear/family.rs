@@ -19,8 +19,9 @@ use crate::{Exact, Family, Fingerprint, Kernel, PosteriorError};
 /// # Memory
 /// With p = timescales · items: 12 bytes for each number of XᵀX (upper triangle) and XᵀY that isn't 0,
 /// p² numbers for the factor, which is made in place, and p · items for W, which is solved for in
-/// blocks of 256 items. 20,000 items in one timescale are at most 10.4 GB in single precision and
-/// 13.6 GB in double, when every item met every other. Two timescales of 20,000 items are 9.6 GB in
+/// blocks of 256 items; while it is, p² more (for a moment twice that) for one timescale of which less
+/// than a twentieth of XᵀY isn't 0. 20,000 items in one timescale are at most 10.4 GB in single
+/// precision and 13.6 GB in double, when every item met every other. Two timescales of 20,000 items are 9.6 GB in
 /// single precision and the evidence, which leaves room in 16 GiB for 600 million pairs that met, of
 /// 1.6 billion.
 ///

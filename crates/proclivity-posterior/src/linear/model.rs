@@ -10,6 +10,7 @@ use super::family::Linear;
 use super::solve::{Real, Solved, add_scaled, factorize};
 use crate::error::{in_range, known_items, same_length};
 use crate::log_sum_exp::log_sum_exp;
+use crate::vectorized::ln;
 use crate::{PosteriorError, Predictive};
 
 /// Weights from the features of a history to every next item, and their uncertainty.
@@ -205,7 +206,8 @@ impl Predictive for LinearModel {
 /// [`PosteriorError::OutOfRange`] unless the floor is a positive number.
 pub fn positive_log_scores(scores: &mut [f64], floor: f64) -> Result<(), PosteriorError> {
     in_range("floor", floor, floor > 0.0 && floor.is_finite(), "a positive number")?;
-    scores.iter_mut().for_each(|score| *score = score.max(floor).ln());
+    scores.iter_mut().for_each(|score| *score = score.max(floor));
+    ln(scores);
     Ok(())
 }
 
@@ -239,9 +241,12 @@ fn solve<T: Real>(
     let targets: Vec<f64> = evidence.target_counts().collect();
     same_length("targets", items, targets.len())?;
     let rows = evidence.row_count();
+    let prior_entries = kernel_by_target.iter().flatten().map(Vec::len).sum::<usize>();
+    let entries = evidence.cross().len() + prior_entries * scales.len();
     Ok(Solved::new(
         factor,
         items,
+        entries,
         |columns, right| {
             for (feature, entries) in evidence.cross().rows() {
                 for (item, value) in entries.within(columns.clone()) {

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use faer::linalg::cholesky::llt::factor;
+use faer::linalg::cholesky::llt::{self, factor};
 use faer::linalg::triangular_solve::{
     solve_lower_triangular_in_place, solve_upper_triangular_in_place,
 };
@@ -12,6 +12,7 @@ use rayon::prelude::*;
 
 use super::sparse::SparseMatrix;
 use crate::PosteriorError;
+use crate::vectorized::add_each;
 
 /// The floating-point numbers that a model is solved in.
 pub(super) trait Real: faer::traits::RealField + Copy + Send + Sync {
@@ -69,6 +70,56 @@ pub(super) fn factorize<T: Real>(
     Ok(matrix)
 }
 
+/// (L Lᵀ)⁻¹, both triangles.
+fn inverse<T: Real>(factor: &Mat<T>) -> Mat<T> {
+    let dim = factor.nrows();
+    let parallel = Par::rayon(0);
+    let mut inverse = Mat::zeros(dim, dim);
+    let mut memory =
+        faer::dyn_stack::MemBuffer::new(llt::inverse::inverse_scratch::<T>(dim, parallel));
+    let stack = faer::dyn_stack::MemStack::new(&mut memory);
+    llt::inverse::inverse(inverse.as_mut(), factor.as_ref(), parallel, stack);
+    // The upper triangle from the lower, some rows at once so that what is read stays at hand.
+    for start in (0..dim).step_by(64) {
+        for column in start..dim {
+            for row in start..(start + 64).min(column) {
+                inverse[(row, column)] = inverse[(column, row)];
+            }
+        }
+    }
+    inverse
+}
+
+/// (L Lᵀ)⁻¹ R.
+fn solve<T: Real>(factor: &Mat<T>, right: &Mat<T>) -> Mat<T> {
+    let mut solution = right.clone();
+    solve_lower_triangular_in_place(factor.as_ref(), solution.as_mut(), Par::Seq);
+    solve_upper_triangular_in_place(factor.as_ref().transpose(), solution.as_mut(), Par::Seq);
+    solution
+}
+
+/// A product with a matrix that has few numbers.
+fn product<T: Real>(left: &Mat<T>, right: &Mat<T>) -> Mat<T> {
+    // As many rows at once as leave the whole tile of the product in a core's cache.
+    const TILE: usize = 256;
+    let mut product = Mat::<T>::zeros(left.nrows(), right.ncols());
+    let mut entries = Vec::new();
+    for column in 0..right.ncols() {
+        let values = right.col_as_slice(column).iter().enumerate();
+        entries.extend(values.filter(|(_, x)| x.value() != 0.0).map(|(row, &x)| (row, column, x)));
+    }
+    entries.sort_unstable_by_key(|&(row, column, _)| (row, column));
+    for start in (0..left.nrows()).step_by(TILE) {
+        let end = (start + TILE).min(left.nrows());
+        for &(row, column, x) in &entries {
+            let from = &left.col_as_slice(row)[start..end];
+            let into = &mut product.col_as_slice_mut(column)[start..end];
+            add_each(into, from, |into, from| *into += x * from);
+        }
+    }
+    product
+}
+
 /// A factor and a solution of one row for each feature.
 #[derive(Debug, Clone)]
 pub(super) struct Solved<T> {
@@ -80,10 +131,11 @@ pub(super) struct Solved<T> {
 impl<T: Real> Solved<T> {
     /// Solves L Lᵀ W = R for `items` columns of R, which `right_hand_side` writes where there are
     /// zeros, and returns with it what `summary` makes of each column of R and of W; it may change
-    /// the column of W.
+    /// the column of W. About `entries` numbers of R aren't 0.
     pub(super) fn new(
         factor: Mat<T>,
         items: usize,
+        entries: usize,
         right_hand_side: impl Fn(Range<usize>, &mut Mat<T>) + Sync,
         summary: impl Fn(usize, &[T], &mut [T]) -> f64 + Sync,
     ) -> (Self, Vec<f64>) {
@@ -91,6 +143,8 @@ impl<T: Real> Solved<T> {
         // never a second copy of W.
         const BLOCK: usize = 256;
         let dim = factor.nrows();
+        // With few numbers in R, what the inverse costs (2/3 dim³) comes back many times.
+        let inverse = (dim == items && entries < dim * items / 20).then(|| inverse(&factor));
         let mut weights = Array2::from_elem((dim, items), T::of(0.0));
         let blocks: Vec<_> = weights.axis_chunks_iter_mut(Axis(1), BLOCK).collect();
         let summaries: Vec<Vec<f64>> = blocks
@@ -101,13 +155,10 @@ impl<T: Real> Solved<T> {
                 let columns = start..start + weights.ncols();
                 let mut right = Mat::<T>::zeros(dim, weights.ncols());
                 right_hand_side(columns.clone(), &mut right);
-                let mut solution = right.clone();
-                solve_lower_triangular_in_place(factor.as_ref(), solution.as_mut(), Par::Seq);
-                solve_upper_triangular_in_place(
-                    factor.as_ref().transpose(),
-                    solution.as_mut(),
-                    Par::Seq,
-                );
+                let mut solution = match &inverse {
+                    Some(inverse) => product(inverse, &right),
+                    None => solve(&factor, &right),
+                };
                 let summaries = columns.clone().map(|item| {
                     let column = item - columns.start;
                     let right = right.col_as_slice(column);
@@ -153,7 +204,31 @@ impl<T: Real> Solved<T> {
 
 /// out += x · row
 pub(super) fn add_scaled<T: Real>(row: ArrayView1<'_, T>, x: f64, out: &mut [f64]) {
-    for (out, &weight) in out.iter_mut().zip(row) {
-        *out += x * weight.value();
+    let add = |out: &mut f64, weight: T| *out += x * weight.value();
+    match row.as_slice() {
+        Some(row) => add_each(out, row, add),
+        None => out.iter_mut().zip(row).for_each(|(out, &weight)| add(out, weight)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_numbers_are_solved_for_as_many_are() {
+        // More rows than a tile has.
+        const DIM: usize = 300;
+        let factor = Mat::<f64>::from_fn(DIM, DIM, |row, column| match row.cmp(&column) {
+            std::cmp::Ordering::Less => 0.0,
+            std::cmp::Ordering::Equal => 3.0,
+            std::cmp::Ordering::Greater => ((row * 31 + column * 17) % 13) as f64 / 60.0,
+        });
+        let right = Mat::<f64>::from_fn(DIM, 5, |row, column| {
+            if (row + 7 * column) % 50 == 0 { 1.0 + row as f64 } else { 0.0 }
+        });
+        let (few, many) = (product(&inverse(&factor), &right), solve(&factor, &right));
+        let scale = many.norm_max();
+        assert!(scale > 0.0 && (few - many).norm_max() < 1e-10 * scale);
     }
 }

@@ -54,7 +54,7 @@ impl Row {
     }
 
     /// Every item that came after this one, with its count.
-    pub(super) fn counts(&self) -> impl Iterator<Item = (u32, f64)> + '_ {
+    pub(super) fn counts(&self) -> impl ExactSizeIterator<Item = (u32, f64)> + '_ {
         self.items.iter().zip(&self.counts).map(|(&item, &count)| (item, fixed::from_steps(count)))
     }
 

@@ -3,12 +3,15 @@
 use std::sync::Arc;
 
 use fnv::FnvHashSet;
+use ndarray::{Array2, Axis};
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::counts::Row;
 use super::prior::RowPrior;
 use super::{Kernel, NextStepConfig, TransitionCounts, Transitions};
 use crate::error::known_items;
+use crate::vectorized::{add_each, ln};
 use crate::{Dirichlet, Family, PosteriorError, Predictive, Statistic};
 
 /// A Dirichlet–Markov model: row i says what comes within a few steps of item i.
@@ -36,6 +39,8 @@ pub struct NextStep {
     prior: RowPrior,
     rows: Vec<Arc<Row>>,
     totals: Vec<f64>,
+    /// P(j | i) where rows are written out.
+    table: Option<Arc<Array2<f32>>>,
 }
 
 impl NextStep {
@@ -84,7 +89,37 @@ impl NextStep {
             row.total() + if smoothing > 0.0 { smoothing * smoothed(item) } else { 0.0 }
         });
         let totals = totals.collect();
-        Self { family: family.clone(), prior, rows, totals }
+        Self { family: family.clone(), prior, rows, totals, table: None }
+    }
+
+    /// The same model with its rows P(·|i) written out in single precision, where smoothing adds up
+    /// more counts for the rows than there are pairs of items: predictives then cost one pass over
+    /// the catalog for each item of the history. It takes 4 bytes for each pair of items. Other
+    /// models, such as those of large catalogs, stay as they are.
+    #[must_use]
+    pub fn tabulated(mut self) -> Self {
+        let items = self.rows.len();
+        let smoothing = self.config().kernel_smoothing > 0.0;
+        let counts = |item: u32| self.rows[item as usize].counts().len();
+        let added: usize = (0..items as u32)
+            .map(|item| {
+                let near = self.prior.neighbors(item).filter(|_| smoothing);
+                counts(item) + near.map(|(near, _)| counts(near)).sum::<usize>()
+            })
+            .sum();
+        if added > items * items {
+            let mut table = Array2::zeros((items, items));
+            let rows = table.axis_iter_mut(Axis(0)).into_par_iter().enumerate();
+            rows.for_each_init(
+                || vec![0.0; items],
+                |means, (item, mut row)| {
+                    self.mix(&[(item as u32, 1.0)], means);
+                    row.iter_mut().zip(means).for_each(|(to, from)| *to = *from as f32);
+                },
+            );
+            self.table = Some(Arc::new(table));
+        }
+        self
     }
 
     /// The smoothed popularity of each item, which sums to one.
@@ -204,22 +239,33 @@ fn aged(history: &[u32], decay: f64) -> Vec<(usize, f64)> {
     weights
 }
 
-impl Predictive for NextStep {
-    fn item_count(&self) -> usize {
-        self.rows.len()
-    }
-
-    fn log_probs(&self, history: &[u32], out: &mut [f64]) {
+impl NextStep {
+    fn probs(&self, history: &[u32], out: &mut [f64]) {
         assert_eq!(out.len(), self.rows.len(), "one output for each item");
         let weights = self.history_weights(history);
+        let weights: Vec<(u32, f64)> =
+            weights.into_iter().map(|(position, weight)| (history[position], weight)).collect();
+        match self.table.as_ref().and_then(|table| table.as_slice()) {
+            Some(table) if !weights.is_empty() => {
+                out.fill(0.0);
+                for &(item, weight) in &weights {
+                    let row = &table[item as usize * out.len()..][..out.len()];
+                    add_each(out, row, |out, p| *out += weight * f64::from(p));
+                }
+            }
+            _ => self.mix(&weights, out),
+        }
+    }
+
+    /// The mean of the rows of items with weights that sum to one; popularity of none.
+    fn mix(&self, weights: &[(u32, f64)], out: &mut [f64]) {
         let (smoothing, strength) = (self.config().kernel_smoothing, self.prior.strength);
         // Probability is linear in rows of counts, rows of the kernel and popularity: collect the
         // coefficient of each row before touching any.
         let mut rows: Vec<(u32, f64)> = Vec::new();
         let mut popularity = if weights.is_empty() { 1.0 } else { 0.0 };
         out.fill(0.0);
-        for &(position, weight) in &weights {
-            let item = history[position];
+        for &(item, weight) in weights {
             let scale = weight / (self.totals[item as usize] + strength);
             let share = self.prior.popularity_share(item);
             rows.push((item, scale));
@@ -237,8 +283,19 @@ impl Predictive for NextStep {
             }
         }
         for (out, share) in out.iter_mut().zip(&self.prior.popularity) {
-            *out = (*out + popularity * share).ln();
+            *out += popularity * share;
         }
+    }
+}
+
+impl Predictive for NextStep {
+    fn item_count(&self) -> usize {
+        self.rows.len()
+    }
+
+    fn log_probs(&self, history: &[u32], out: &mut [f64]) {
+        self.probs(history, out);
+        ln(out);
     }
 }
 

@@ -1,10 +1,11 @@
 //! What a splice reads of one user: the pool's scores and the members' probabilities of what the
 //! user hasn't had, parted into head and tail.
 
-use ndarray::{Array2, ArrayView2, ArrayViewMut1};
+use ndarray::{Array2, ArrayView1, ArrayView2};
 
 use crate::error::{known_items, same_length};
 use crate::log_sum_exp::log_sum_exp;
+use crate::vectorized::exp;
 use crate::{PosteriorError, SpliceConfig};
 
 /// One user's candidates: every item of the catalog but the excluded ones.
@@ -30,11 +31,12 @@ pub(crate) struct Parted {
     pub(crate) head: Vec<u32>,
     /// Their scores, less the highest.
     pub(crate) head_scores: Vec<f64>,
-    pub(crate) tail: Vec<u32>,
-    /// The band of each item of the tail.
-    pub(crate) bands: Vec<usize>,
-    /// Each member's probability of each item of the tail, over the tail; zeros for a member that
-    /// allows nothing there. `[members, tail]`, without uniform.
+    /// How many items the tail has.
+    pub(crate) tail: usize,
+    /// The band of each item of the tail, [`OUTSIDE`] for the others.
+    pub(crate) bands: Vec<u8>,
+    /// Each member's probability of each item of the tail, over the tail; zeros for the others, and
+    /// for a member that allows nothing there. `[members, items]`, without uniform.
     pub(crate) tail_probs: Array2<f64>,
     /// Each member's probability of the head, uniform last.
     pub(crate) head_mass: Vec<f64>,
@@ -56,6 +58,8 @@ pub(crate) fn feature_count(members: usize) -> usize {
 
 /// How many bands of the pool's rank the tail has; the last has all that comes after it, too.
 pub(crate) const BANDS: usize = 8;
+/// The band of what isn't in the tail.
+pub(crate) const OUTSIDE: u8 = BANDS as u8;
 /// How far a log-odds is believed.
 const LOG_ODDS_BOUND: f64 = 30.0;
 /// The rank beside the second and the last whose margin is a feature.
@@ -68,60 +72,71 @@ impl Candidates<'_> {
         let items = self.scores.len();
         same_length("items of the members", items, self.member_log_probs.ncols())?;
         known_items(self.excluded, items)?;
-        let mut is_candidate = vec![true; items];
-        self.excluded.iter().for_each(|&item| is_candidate[item as usize] = false);
-        let candidates: Vec<u32> =
-            (0..items as u32).filter(|&item| is_candidate[item as usize]).collect();
-        if candidates.is_empty() {
+        let mut bands = vec![0; items];
+        let exclude = |items: &[u32], bands: &mut [u8]| {
+            items.iter().for_each(|&item| bands[item as usize] = OUTSIDE);
+        };
+        exclude(self.excluded, &mut bands);
+        let candidates = bands.iter().zip(self.scores).filter(|&(&band, _)| band != OUTSIDE);
+        let mut tail_scores: Vec<f64> = candidates.map(|(_, &score)| score).collect();
+        let candidates = tail_scores.len();
+        if candidates == 0 {
             return Err(PosteriorError::Empty { what: "candidates" });
         }
-        let score = |item: u32| self.scores[item as usize];
-        if let Some(&item) = candidates.iter().find(|&&item| !score(item).is_finite()) {
-            let (column, value) = (item as usize, score(item));
+        if !tail_scores.iter().all(|score| score.is_finite()) {
+            let wrong = |item: &usize| bands[*item] != OUTSIDE && !self.scores[*item].is_finite();
+            let column = (0..items).find(wrong).unwrap_or(items);
+            let value = self.scores[column];
             return Err(PosteriorError::NotFinite { what: "scores", row: 0, column, value });
         }
-        let threshold = if candidates.len() <= head {
-            f64::NEG_INFINITY
-        } else {
-            let mut scores: Vec<f64> = candidates.iter().map(|&item| score(item)).collect();
-            *scores.select_nth_unstable_by(head - 1, |a, b| b.total_cmp(a)).1
+        let mut threshold = f64::NEG_INFINITY;
+        if candidates > head {
+            let place = head - 1;
+            threshold = *tail_scores.select_nth_unstable_by(place, |a, b| b.total_cmp(a)).1;
+        }
+        tail_scores.retain(|&score| score < threshold);
+        let tail = tail_scores.len();
+        let in_head = |item: &u32| {
+            self.scores[*item as usize] >= threshold && bands[*item as usize] != OUTSIDE
         };
-        let (mut head, tail): (Vec<u32>, Vec<u32>) =
-            candidates.into_iter().partition(|&item| score(item) >= threshold);
+        let mut head: Vec<u32> = (0..items as u32).filter(in_head).collect();
+        let score = |item: u32| self.scores[item as usize];
         head.sort_by(|&a, &b| score(b).total_cmp(&score(a)));
         let highest = score(head[0]);
         let head_scores: Vec<f64> = head.iter().map(|&item| score(item) - highest).collect();
 
-        let bands = bands(&tail.iter().map(|&item| score(item)).collect::<Vec<_>>(), head.len());
+        let thresholds = band_thresholds(tail_scores, head.len());
+        for (band, score) in bands.iter_mut().zip(self.scores) {
+            *band = band_of(*score, &thresholds);
+        }
+        exclude(self.excluded, &mut bands);
+        exclude(&head, &mut bands);
 
         let (mut head_mass, mut log_total, mut log_tail) = (Vec::new(), Vec::new(), Vec::new());
-        let mut tail_probs = Array2::zeros((self.member_log_probs.nrows(), tail.len()));
-        for (row, log_probs) in self.member_log_probs.rows().into_iter().enumerate() {
-            let wrong = |&&item: &&u32| {
-                let log_prob = log_probs[item as usize];
-                log_prob.is_nan() || log_prob == f64::INFINITY
-            };
-            if let Some(&item) = head.iter().chain(&tail).find(wrong) {
-                let (what, column) = ("member log-probabilities", item as usize);
-                let value = log_probs[column];
+        let mut tail_probs = self.member_log_probs.as_standard_layout().into_owned();
+        let rows = tail_probs.as_slice_mut().into_iter().flat_map(|all| all.chunks_mut(items));
+        for (row, log_probs) in rows.enumerate() {
+            self.excluded.iter().for_each(|&item| log_probs[item as usize] = f64::NEG_INFINITY);
+            // Neither a NaN nor +∞ is less than that.
+            if !log_probs.iter().fold(true, |all, &p| all & (p < f64::INFINITY)) {
+                let less = |&log_prob: &f64| log_prob < f64::INFINITY;
+                let column = log_probs.iter().position(|p| !less(p)).unwrap_or(items);
+                let (what, value) = ("member log-probabilities", log_probs[column]);
                 return Err(PosteriorError::NotFinite { what, row, column, value });
             }
-            let of = |items: &[u32]| {
-                items.iter().map(|&item| log_probs[item as usize]).collect::<Vec<_>>()
-            };
-            let in_head = log_sum_exp(&of(&head));
-            let mut probs = tail_probs.row_mut(row);
-            probs.iter_mut().zip(of(&tail)).for_each(|(to, from)| *to = from);
-            let in_tail = normalize(probs);
+            let of_head: Vec<f64> = head.iter().map(|&item| log_probs[item as usize]).collect();
+            let in_head = log_sum_exp(&of_head);
+            head.iter().for_each(|&item| log_probs[item as usize] = f64::NEG_INFINITY);
+            let in_tail = normalize(log_probs);
             let total = log_sum_exp(&[in_head, in_tail]);
             let silent = total == f64::NEG_INFINITY;
             head_mass.push(if silent { 0.0 } else { (in_head - total).exp() });
             log_total.push(total);
             log_tail.push(in_tail);
         }
-        head_mass.push(head.len() as f64 / (head.len() + tail.len()) as f64);
-        log_total.push(((head.len() + tail.len()) as f64).ln());
-        log_tail.push((tail.len() as f64).ln());
+        head_mass.push(head.len() as f64 / candidates as f64);
+        log_total.push((candidates as f64).ln());
+        log_tail.push((tail as f64).ln());
         let margins = [
             ((1 + self.history_len) as f64).ln(),
             margin(&head_scores, 2),
@@ -153,11 +168,11 @@ impl Parted {
     /// Each member's probability of each band of the tail; uniform last.
     fn band_mass(&self) -> Vec<[f64; BANDS]> {
         let mass = |probs: &mut dyn Iterator<Item = f64>| {
-            let mut masses = [0.0; BANDS];
-            probs.zip(&self.bands).for_each(|(prob, &band)| masses[band] += prob);
-            masses
+            let mut masses = [0.0; BANDS + 1];
+            probs.zip(&self.bands).for_each(|(prob, &band)| masses[usize::from(band)] += prob);
+            std::array::from_fn(|band| masses[band])
         };
-        let evenly = 1.0 / self.tail.len() as f64;
+        let evenly = 1.0 / self.tail as f64;
         let members = self.tail_probs.rows().into_iter();
         let mut masses: Vec<_> = members.map(|probs| mass(&mut probs.iter().copied())).collect();
         masses.push(mass(&mut std::iter::repeat(evenly)));
@@ -167,38 +182,42 @@ impl Parted {
 
 /// Turns logarithms into shares of their total, and returns its logarithm; −∞ of nothing, whose
 /// shares are zeros.
-fn normalize(mut row: ArrayViewMut1<'_, f64>) -> f64 {
-    let largest = row.fold(f64::NEG_INFINITY, |a, &b| a.max(b));
+fn normalize(row: &mut [f64]) -> f64 {
+    let largest = row.iter().fold(f64::NEG_INFINITY, |a, &b| a.max(b));
     if largest == f64::NEG_INFINITY {
         row.fill(0.0);
         return largest;
     }
-    row.mapv_inplace(|log_prob| (log_prob - largest).exp());
-    let total = row.sum();
-    row /= total;
+    row.iter_mut().for_each(|log_prob| *log_prob -= largest);
+    exp(row);
+    let total = ArrayView1::from(&*row).sum();
+    row.iter_mut().for_each(|prob| *prob /= total);
     largest + total.ln()
 }
 
-/// How many doublings of the rank each item of a tail is behind a head of so many.
-fn bands(scores: &[f64], head: usize) -> Vec<usize> {
-    let mut falling = scores.to_vec();
-    let mut thresholds = Vec::new();
+/// The scores below which a tail's items are in each further band, behind a head of so many.
+fn band_thresholds(mut falling: Vec<f64>, head: usize) -> [f64; BANDS - 1] {
+    let mut thresholds = [f64::NEG_INFINITY; BANDS - 1];
     // From the longest prefix to the shortest, each found in the one before.
     for band in (1..BANDS).rev() {
         // A rank, 1 + how many of head and tail score strictly more, is below 2^(first + band) if the
         // score is at least that of the last position below it.
         let below = (1_usize << (head.ilog2() as usize + band)) - 1;
         let position = below - head;
-        if position == 0 || position > falling.len() {
-            thresholds.push(if position == 0 { f64::INFINITY } else { f64::NEG_INFINITY });
-            continue;
+        if position == 0 {
+            thresholds[band - 1] = f64::INFINITY;
+        } else if position <= falling.len() {
+            let place = position - 1;
+            thresholds[band - 1] = *falling.select_nth_unstable_by(place, |a, b| b.total_cmp(a)).1;
+            falling.truncate(position);
         }
-        let last = *falling.select_nth_unstable_by(position - 1, |a, b| b.total_cmp(a)).1;
-        falling.truncate(position);
-        thresholds.push(last);
     }
-    let band = |score: &f64| thresholds.iter().filter(|&threshold| score < threshold).count();
-    scores.iter().map(band).collect()
+    thresholds
+}
+
+/// How many doublings of the rank an item of the tail is behind the head.
+fn band_of(score: f64, thresholds: &[f64; BANDS - 1]) -> u8 {
+    thresholds.iter().map(|&threshold| u8::from(score < threshold)).sum()
 }
 
 /// By how much the first score exceeds the one of a rank, or the last.
@@ -279,10 +298,11 @@ impl SpliceEvent {
             column.iter().copied().chain([0.0]).zip(totals).map(normalised).collect::<Vec<_>>()
         };
         let part = if let Some(position) = parted.head.iter().position(|&item| item == target) {
-            let has_tail = !parted.tail.is_empty();
+            let has_tail = parted.tail > 0;
             Part::Head { scores: parted.head_scores.clone(), position, has_tail }
-        } else if let Ok(position) = parted.tail.binary_search(&target) {
-            let (log_probs, band) = (over(&parted.log_tail), parted.bands[position]);
+        } else if parted.bands[target as usize] != OUTSIDE {
+            let band = usize::from(parted.bands[target as usize]);
+            let log_probs = over(&parted.log_tail);
             Part::Tail { log_probs, band, band_mass: parted.band_mass() }
         } else {
             let (value, expected) = (f64::from(target), "an item that isn't excluded");
@@ -319,8 +339,9 @@ mod tests {
             scores in prop::collection::vec((-60_i8..0).prop_map(f64::from), 0..400),
             head in 1_usize..9,
         ) {
-            let found = bands(&scores, head);
-            for (score, band) in scores.iter().zip(found) {
+            let thresholds = band_thresholds(scores.clone(), head);
+            for score in &scores {
+                let band = usize::from(band_of(*score, &thresholds));
                 let rank = 1 + head + scores.iter().filter(|&other| other > score).count();
                 let doublings = (rank.ilog2() - head.ilog2()) as usize;
                 prop_assert_eq!(band, doublings.min(BANDS - 1));

@@ -1,6 +1,6 @@
 //! The choice of a pool's weights: by held-out NDCG, over scores that are computed once.
 
-use ndarray::{Array2, ArrayView2, Axis};
+use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -80,18 +80,27 @@ impl RankingCase {
         let candidates: Vec<u32> =
             (0..items as u32).filter(|&item| is_rival[item as usize]).collect();
         let mut kept = vec![false; items];
-        let mut keep_top = |score: &dyn Fn(u32) -> f64| {
-            let mut order = candidates.clone();
-            let by_score = |a: &u32, b: &u32| score(*b).total_cmp(&score(*a)).then(a.cmp(b));
-            if order.len() > top && top > 0 {
-                order.select_nth_unstable_by(top - 1, by_score);
+        let mut values = Vec::with_capacity(candidates.len());
+        let mut keep_top = |scores: ArrayView1<'_, f64>| {
+            values.clear();
+            values.extend(candidates.iter().map(|&item| scores[item as usize]));
+            if values.len() <= top || top == 0 {
+                candidates.iter().take(top).for_each(|&item| kept[item as usize] = true);
+                return;
             }
-            order.iter().take(top).for_each(|&item| kept[item as usize] = true);
+            let last = *values.select_nth_unstable_by(top - 1, |a, b| b.total_cmp(a)).1;
+            let mut ties =
+                values[..top].iter().filter(|value| value.total_cmp(&last).is_eq()).count();
+            for &item in &candidates {
+                let order = scores[item as usize].total_cmp(&last);
+                if order.is_gt() || (order.is_eq() && ties > 0) {
+                    kept[item as usize] = true;
+                    ties -= usize::from(order.is_eq());
+                }
+            }
         };
-        keep_top(&|item| pooled[item as usize]);
-        for scores in member_scores.rows() {
-            keep_top(&|item| scores[item as usize]);
-        }
+        keep_top(ArrayView1::from(&pooled));
+        member_scores.rows().into_iter().for_each(&mut keep_top);
         let (kept, left_out): (Vec<usize>, Vec<usize>) =
             candidates.iter().map(|&item| item as usize).partition(|&item| kept[item]);
         let bounds = member_scores.rows().into_iter().map(|scores| {

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::PosteriorError;
 use crate::error::in_range;
+use crate::vectorized::exp;
 
 /// Predictions and what came of them, in narrow bins of log-probability: a few kilobytes however
 /// many there are.
@@ -56,13 +57,31 @@ impl Reliability {
     /// # Errors
     /// [`PosteriorError::OutOfRange`] unless the log-probability is at most 0, to rounding.
     pub fn add(&mut self, log_prob: f64, happened: bool) -> Result<(), PosteriorError> {
-        in_range("log-probability", log_prob, log_prob <= 1e-9, "a number up to 0")?;
-        let share = 1.0 - (log_prob.min(0.0) / Self::LOWEST).min(1.0);
-        let bin = ((share * Self::BINS as f64) as usize).min(Self::BINS - 1);
-        let (predictions, expected, observed) = &mut self.bins[bin];
-        *predictions += 1;
-        *expected += log_prob.exp();
-        *observed += u64::from(happened);
+        self.add_all(&[log_prob], happened.then_some(0))
+    }
+
+    /// Many predictions at once, of which at most one, by its position, happened.
+    ///
+    /// # Errors
+    /// [`PosteriorError::OutOfRange`] unless each log-probability is at most 0, to rounding.
+    pub fn add_all(
+        &mut self,
+        log_probs: &[f64],
+        happened: Option<usize>,
+    ) -> Result<(), PosteriorError> {
+        for &log_prob in log_probs {
+            in_range("log-probability", log_prob, log_prob <= 1e-9, "a number up to 0")?;
+        }
+        let mut probs = log_probs.to_vec();
+        exp(&mut probs);
+        for (at, (&log_prob, prob)) in log_probs.iter().zip(probs).enumerate() {
+            let share = 1.0 - (log_prob.min(0.0) / Self::LOWEST).min(1.0);
+            let bin = ((share * Self::BINS as f64) as usize).min(Self::BINS - 1);
+            let (predictions, expected, observed) = &mut self.bins[bin];
+            *predictions += 1;
+            *expected += prob;
+            *observed += u64::from(happened == Some(at));
+        }
         Ok(())
     }
 

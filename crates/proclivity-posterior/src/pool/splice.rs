@@ -1,13 +1,14 @@
 //! Probabilities for a pool's ranking that can't change its order.
 
-use ndarray::{Array1, Array2};
+use ndarray::{Array2, ArrayViewMut1};
 use serde::{Deserialize, Serialize};
 
-use super::candidates::{BANDS, Candidates, Part, SpliceEvent, feature_count};
+use super::candidates::{BANDS, Candidates, OUTSIDE, Part, SpliceEvent, feature_count};
 use super::newton::minimize;
 use super::splice_loss::{SLOPES, band_loss, head_logits, head_loss, log_sigmoid, membership_loss};
 use crate::error::{in_range, same_length};
 use crate::log_sum_exp::log_sum_exp;
+use crate::vectorized::ln;
 use crate::{PosteriorError, mixture_weights};
 
 /// How a [`Splice`] is fitted.
@@ -201,8 +202,8 @@ impl Splice {
         let total = log_sum_exp(&head);
         head.iter_mut().for_each(|logit| *logit -= total);
 
-        out.fill(f64::NEG_INFINITY);
-        if parted.tail.is_empty() {
+        if parted.tail == 0 {
+            out.fill(f64::NEG_INFINITY);
             parted.head.iter().zip(head).for_each(|(&item, logit)| out[item as usize] = logit);
             return Ok(());
         }
@@ -211,16 +212,18 @@ impl Splice {
         let speaks = |member: &usize| parted.log_tail[*member] > f64::NEG_INFINITY;
         let speakers = (0..self.tail.len()).filter(speaks);
         let weight: f64 = speakers.map(|member| self.tail[member]).sum();
-        let evenly = self.tail[members] / weight / parted.tail.len() as f64;
-        let mut tail = Array1::from_elem(parted.tail.len(), evenly);
+        out.fill(self.tail[members] / weight / parted.tail as f64);
+        let mut tail = ArrayViewMut1::from(&mut *out);
         for (probs, &share) in parted.tail_probs.rows().into_iter().zip(&self.tail) {
             tail.scaled_add(share / weight, &probs);
         }
-        let bands: Vec<f64> = self.bands.iter().map(|weight| weight.exp()).collect();
-        tail.iter_mut().zip(&parted.bands).for_each(|(prob, &band)| *prob *= bands[band]);
+        let mut bands = [0.0; OUTSIDE as usize + 1];
+        bands.iter_mut().zip(&self.bands).for_each(|(factor, weight)| *factor = weight.exp());
+        tail.iter_mut().zip(&parted.bands).for_each(|(p, &band)| *p *= bands[usize::from(band)]);
         let whole = tail.sum();
-        tail.mapv_inplace(|prob| (prob / whole).ln());
-        let largest = tail.fold(f64::NEG_INFINITY, |a, &b| a.max(b));
+        tail /= whole;
+        ln(out);
+        let largest = out.iter().fold(f64::NEG_INFINITY, |a, &b| a.max(b));
 
         let features = parted.features(&self.mixture);
         let mut log_odds: f64 = features.iter().zip(&self.membership).map(|(x, w)| x * w).sum();
@@ -230,8 +233,8 @@ impl Splice {
             log_odds = log_odds.max(floor + 1e-12 * (1.0 + floor.abs()));
         }
         let (log_head, log_tail) = (log_sigmoid(log_odds), log_sigmoid(-log_odds));
+        out.iter_mut().for_each(|log_prob| *log_prob += log_tail);
         parted.head.iter().zip(head).for_each(|(&item, p)| out[item as usize] = log_head + p);
-        parted.tail.iter().zip(tail).for_each(|(&item, p)| out[item as usize] = log_tail + p);
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! From a pool's order to probabilities: temperatures of the members, and the splice.
 
-use ndarray::{Array2, Array3, ArrayView2, ArrayViewMut2, Axis};
+use ndarray::{Array2, Array3, ArrayViewMut2, Axis};
 use proclivity_eval::Case;
 use proclivity_posterior::{
     Candidates, Predictive, Splice, SpliceConfig, SpliceEvent, inverse_temperature,
@@ -50,7 +50,7 @@ impl<'a> Ensemble<'a> {
         let events = self.each(&cases, |case, mut scores| {
             let mut pooled = vec![0.0; self.item_count()];
             self.pool.scores(scores.view(), &mut pooled)?;
-            scale(&mut scores, &powers);
+            scale(scores.view_mut(), &powers);
             let candidates = Candidates {
                 scores: &pooled,
                 member_log_probs: scores.view(),
@@ -102,37 +102,41 @@ impl<'a> Ensemble<'a> {
     pub(super) fn each<T: Send>(
         &self,
         cases: &[&Case<'_>],
-        of: impl Fn(&Case<'_>, Array2<f64>) -> Result<T, ProclivityError> + Sync,
+        of: impl Fn(&Case<'_>, ArrayViewMut2<'_, f64>) -> Result<T, ProclivityError> + Sync,
     ) -> Result<Vec<T>, ProclivityError> {
         let batches = cases.par_chunks(BATCH).map(|cases| {
             let histories: Vec<&[u32]> = cases.iter().map(|case| case.history).collect();
-            let scores: Array3<f64> = self.member_scores(&histories)?;
-            let each = cases.iter().zip(scores.outer_iter());
-            each.map(|(case, scores)| of(case, scores.to_owned())).collect::<Result<Vec<T>, _>>()
+            let mut scores: Array3<f64> = self.member_scores(&histories)?;
+            let each = cases.iter().zip(scores.outer_iter_mut());
+            each.map(|(case, scores)| of(case, scores)).collect::<Result<Vec<T>, _>>()
         });
         Ok(batches.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
     }
 }
 
-impl CalibratedEnsemble<'_> {
+impl<'a> CalibratedEnsemble<'a> {
     /// The ensemble.
-    pub fn ensemble(&self) -> &Ensemble<'_> {
+    pub fn ensemble(&self) -> &Ensemble<'a> {
         &self.ensemble
+    }
+
+    /// The ensemble without its calibration.
+    pub fn into_ensemble(self) -> Ensemble<'a> {
+        self.ensemble
     }
 
     fn write(
         &self,
         history: &[u32],
-        scores: ArrayView2<'_, f64>,
+        mut scores: ArrayViewMut2<'_, f64>,
         out: &mut [f64],
     ) -> Result<(), ProclivityError> {
         let mut pooled = vec![0.0; out.len()];
-        self.ensemble.pool.scores(scores, &mut pooled)?;
-        let mut log_probs = scores.to_owned();
-        scale(&mut log_probs, &self.calibration.powers);
+        self.ensemble.pool.scores(scores.view(), &mut pooled)?;
+        scale(scores.view_mut(), &self.calibration.powers);
         let candidates = Candidates {
             scores: &pooled,
-            member_log_probs: log_probs.view(),
+            member_log_probs: scores.view(),
             excluded: history,
             history_len: history.len(),
         };
@@ -140,7 +144,7 @@ impl CalibratedEnsemble<'_> {
     }
 }
 
-fn scale(scores: &mut Array2<f64>, powers: &[f64]) {
+fn scale(mut scores: ArrayViewMut2<'_, f64>, powers: &[f64]) {
     for (mut row, &power) in scores.rows_mut().into_iter().zip(powers) {
         if power != 1.0 {
             row *= power;
@@ -160,11 +164,11 @@ impl Predictive for CalibratedEnsemble<'_> {
 
     #[expect(clippy::expect_used, reason = "documented panic of the trait")]
     fn log_probs_batch(&self, histories: &[&[u32]], mut out: ArrayViewMut2<'_, f64>) {
-        let scores =
+        let mut scores =
             self.ensemble.member_scores(histories).expect("histories of the catalog's items");
         let mut log_probs = vec![0.0; self.item_count()];
         for ((history, scores), mut out) in
-            histories.iter().zip(scores.outer_iter()).zip(out.rows_mut())
+            histories.iter().zip(scores.outer_iter_mut()).zip(out.rows_mut())
         {
             self.write(history, scores, &mut log_probs)
                 .expect("something that isn't in the history");

@@ -28,7 +28,7 @@ pub enum MemberConfig {
         /// Events spread evenly over the catalog, above 0.
         strength: f64,
     },
-    /// log P(next | history) of a trained sequence encoder.
+    /// log P(next | history) of trained sequence encoders: of the mean of their probabilities.
     Sequence,
 }
 

@@ -1,7 +1,7 @@
 //! A fitted ensemble: the scores of its members and their log-linear pool.
 
 use ndarray::{Array3, ArrayViewMut2, Axis, s};
-use proclivity_posterior::{LogLinearPool, Predictive};
+use proclivity_posterior::{LogLinearPool, Predictive, log_sum_exp};
 
 use super::member::Member;
 use crate::{EnsembleConfig, EnsembleData, ProclivityError};
@@ -14,7 +14,7 @@ use crate::{EnsembleConfig, EnsembleData, ProclivityError};
 pub struct Ensemble<'a> {
     pub(super) members: Vec<Member<'a>>,
     pub(super) pool: LogLinearPool,
-    items: usize,
+    pub(super) items: usize,
 }
 
 impl EnsembleConfig {
@@ -88,9 +88,7 @@ impl Predictive for Ensemble<'_> {
         let mut pooled = vec![0.0; self.items];
         for (scores, mut out) in scores.outer_iter().zip(out.rows_mut()) {
             self.pool.scores(scores, &mut pooled).expect("as many scores as members and items");
-            let highest = pooled.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-            let mass: f64 = pooled.iter().map(|score| (score - highest).exp()).sum();
-            let total = highest + mass.ln();
+            let total = log_sum_exp(&pooled);
             out.iter_mut().zip(&pooled).for_each(|(to, score)| *to = score - total);
         }
     }
@@ -99,15 +97,12 @@ impl Predictive for Ensemble<'_> {
 impl EnsembleData<'_> {
     pub(super) fn check(&self) -> Result<(), ProclivityError> {
         let expected = self.items;
-        let counts = [
-            ("embeddings of items", self.texts.map(|texts| texts.embeddings().nrows())),
-            ("items of the sequence encoder", self.sequence.map(|model| model.items())),
-        ];
-        for (what, got) in counts {
-            if let Some(got) = got.filter(|&got| got != expected) {
-                return Err(ProclivityError::Count { what, expected, got });
-            }
+        let texts =
+            self.texts.iter().map(|texts| ("embeddings of items", texts.embeddings().nrows()));
+        let encoders = self.sequence.iter().map(|m| ("items of a sequence encoder", m.items()));
+        match texts.chain(encoders).find(|&(_, got)| got != expected) {
+            Some((what, got)) => Err(ProclivityError::Count { what, expected, got }),
+            None => Ok(()),
         }
-        Ok(())
     }
 }

@@ -51,8 +51,9 @@ pub struct EnsembleData<'a> {
     pub items: usize,
     /// Without texts, no member has a kernel, and there is no text member.
     pub texts: Option<&'a ItemTexts>,
-    /// The trained sequence encoder, where there is one. It isn't fitted again.
-    pub sequence: Option<&'a NextItemModel>,
+    /// Trained sequence encoders, such as those of several seeds, whose probabilities are averaged;
+    /// none where there are none. They aren't fitted again.
+    pub sequence: &'a [NextItemModel],
 }
 
 #[derive(Debug)]
@@ -60,9 +61,13 @@ pub(super) enum Member<'a> {
     NextStep(NextStep),
     Linear(LinearModel),
     Ease(EaseModel),
-    Text { texts: &'a ItemTexts, decay: f64 },
+    Text {
+        texts: &'a ItemTexts,
+        decay: f64,
+    },
     Popularity(Vec<f64>),
-    Sequence(&'a NextItemModel),
+    /// At least one.
+    Sequence(&'a [NextItemModel]),
 }
 
 /// The scores of all items after one history.
@@ -83,7 +88,8 @@ impl<'a> Member<'a> {
         let kernel = || data.texts.map(|texts| texts.kernel.clone());
         Ok(match config {
             MemberConfig::NextStep(config) => {
-                Self::NextStep(NextStep::fit(config.clone(), sequences, data.items, kernel())?)
+                let model = NextStep::fit(config.clone(), sequences, data.items, kernel())?;
+                Self::NextStep(model.tabulated())
             }
             MemberConfig::Linear(config) => {
                 Self::Linear(Linear::new(config.clone(), data.items, kernel())?.fit(sequences)?)
@@ -102,9 +108,10 @@ impl<'a> Member<'a> {
                 let share = |&count: &u64| ((count as f64 + evenly) / total).ln();
                 Self::Popularity(counts.iter().map(share).collect())
             }
-            MemberConfig::Sequence => Self::Sequence(
-                data.sequence.ok_or(ProclivityError::Empty { what: "sequence encoders" })?,
-            ),
+            MemberConfig::Sequence if data.sequence.is_empty() => {
+                return Err(ProclivityError::Empty { what: "sequence encoders" });
+            }
+            MemberConfig::Sequence => Self::Sequence(data.sequence),
         })
     }
 
@@ -153,13 +160,20 @@ impl<'a> Member<'a> {
                 }
                 Ok(())
             }
-            Self::Sequence(model) => {
+            Self::Sequence(models) => {
                 let rows: Vec<_> = out.axis_iter_mut(Axis(0)).map(std::sync::Mutex::new).collect();
-                model.for_each_log_probs(histories, &|position, log_probs| {
-                    if let Ok(mut row) = rows[position].lock() {
-                        row.iter_mut().zip(log_probs).for_each(|(to, &from)| *to = f64::from(from));
-                    }
-                })?;
+                for (at, model) in models.iter().enumerate() {
+                    model.for_each_log_probs(histories, &|position, log_probs| {
+                        if let Ok(mut row) = rows[position].lock() {
+                            for (sum, &log_prob) in row.iter_mut().zip(log_probs) {
+                                let log_prob = f64::from(log_prob);
+                                *sum = if at == 0 { log_prob } else { log_add_exp(*sum, log_prob) };
+                            }
+                        }
+                    })?;
+                }
+                drop(rows);
+                out -= (models.len() as f64).ln();
                 Ok(())
             }
         }
@@ -182,6 +196,11 @@ fn taste(texts: &ItemTexts, histories: &[&[u32]], decay: f64) -> Array2<f32> {
     }
     normalize_rows(&mut means);
     means
+}
+
+/// log(eᵃ + eᵇ) of finite numbers.
+fn log_add_exp(a: f64, b: f64) -> f64 {
+    a.max(b) + (-(a - b).abs()).exp().ln_1p()
 }
 
 /// Gives every row that isn't zero unit length.

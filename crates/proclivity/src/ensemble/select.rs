@@ -7,6 +7,8 @@ use proclivity_posterior::{
 use proclivity_rank::TieBreak;
 use serde::{Deserialize, Serialize};
 
+use super::member::Member;
+use crate::select::mean_ndcg;
 use crate::{
     Ensemble, EnsembleConfig, EnsembleData, MemberConfig, ProclivityError, WeightedMember,
     item_counts, select_next_step,
@@ -106,31 +108,31 @@ impl EnsembleSearch {
         });
         let others = self.candidates(data);
         let count = others.iter().map(Vec::len).sum::<usize>() as f64;
-        let mut chosen = vec![tried[0].clone()];
+        let mut chosen = vec![(tried[0].clone(), Member::fit(&tried[0].member, train, data)?)];
         for candidates in others {
-            let mut best: Option<Trial> = None;
+            let mut best: Option<(Trial, Member<'_>)> = None;
             for member in candidates {
                 progress(member.name(), 0.5 + 0.3 * (tried.len() - 1) as f64 / count);
                 let alone = EnsembleConfig::single(member.clone()).fit(train, data)?;
-                let evaluation = ranking.evaluate(&alone, validation, &|_| {})?;
-                let ndcg = evaluation.summary().get("ndcg@10").unwrap_or(f64::NAN);
-                let trial = Trial { member, ndcg };
-                if best.as_ref().is_none_or(|best| trial.ndcg > best.ndcg) {
-                    best = Some(trial.clone());
+                let trial = Trial { member, ndcg: mean_ndcg(&ranking.ranks(&alone, validation)?) };
+                if best.as_ref().is_none_or(|(best, _)| trial.ndcg > best.ndcg) {
+                    best = alone.members.into_iter().map(|member| (trial.clone(), member)).next();
                 }
                 tried.push(trial);
             }
             chosen.extend(best);
         }
         // The strongest first: the search keeps its weight at one.
-        chosen.sort_by(|a, b| b.ndcg.total_cmp(&a.ndcg));
-        let members = chosen.into_iter().map(|trial| {
+        chosen.sort_by(|(a, _), (b, _)| b.ndcg.total_cmp(&a.ndcg));
+        let (chosen, members): (Vec<Trial>, Vec<Member<'_>>) = chosen.into_iter().unzip();
+        let weighted = chosen.into_iter().map(|trial| {
             let weight = starting_weight(&trial.member);
             WeightedMember { member: trial.member, weight }
         });
-        let start = EnsembleConfig { members: members.collect() };
+        let start = EnsembleConfig { members: weighted.collect() };
+        let pool = LogLinearPool::new(start.weights())?;
+        let mut ensemble = Ensemble { members, pool, items: data.items };
         progress("scoring", 0.8);
-        let mut ensemble = start.fit(train, data)?;
         // Once around the start, once around what that led to, so that what ranks high there is kept.
         let cases = self.ranking_cases(&ensemble, validation)?;
         progress("weights", 0.85);
@@ -215,7 +217,7 @@ impl EnsembleSearch {
         } else if data.items <= self.cubic_items {
             candidates.push([20.0, 50.0].map(|ridge| linear(vec![fast(ridge)])).to_vec());
         }
-        if data.sequence.is_some() {
+        if !data.sequence.is_empty() {
             candidates.push(vec![MemberConfig::Sequence]);
         }
         candidates
