@@ -21,8 +21,8 @@ impl EnsembleConfig {
     /// Fits every member to sequences of items, each from the oldest to the newest.
     ///
     /// # Errors
-    /// [`ProclivityError::Empty`] for a member that needs texts or a sequence encoder where there is
-    /// none, [`ProclivityError::Count`] for texts or an encoder of another catalog,
+    /// [`ProclivityError::Empty`] for a member that needs texts, a sequence encoder or hypotheses
+    /// where there are none, [`ProclivityError::Count`] for those of another catalog,
     /// [`ProclivityError::Posterior`] without members and for what a member refuses.
     pub fn fit<'a>(
         &self,
@@ -102,6 +102,7 @@ impl EnsembleData<'_> {
         let counts = [
             ("embeddings of items", self.texts.map(|texts| texts.embeddings().nrows())),
             ("items of the sequence encoder", self.sequence.map(|model| model.items())),
+            ("items scored under hypotheses", self.hypotheses.map(|scores| scores.item_count())),
         ];
         for (what, got) in counts {
             if let Some(got) = got.filter(|&got| got != expected) {

@@ -3,8 +3,8 @@
 use ndarray::{Array2, ArrayViewMut2, Axis};
 use proclivity_encoder::NextItemModel;
 use proclivity_posterior::{
-    Ease, EaseModel, Kernel, Linear, LinearModel, NextStep, Precision, Predictive,
-    positive_log_scores,
+    Ease, EaseModel, HypothesisModel, HypothesisScores, Kernel, Linear, LinearModel, NextStep,
+    Precision, Predictive, positive_log_scores,
 };
 use rayon::prelude::*;
 
@@ -53,6 +53,8 @@ pub struct EnsembleData<'a> {
     pub texts: Option<&'a ItemTexts>,
     /// The trained sequence encoder, where there is one. It isn't fitted again.
     pub sequence: Option<&'a NextItemModel>,
+    /// What a language model says of the items under interests said in words, where it was asked.
+    pub hypotheses: Option<&'a HypothesisScores>,
 }
 
 #[derive(Debug)]
@@ -63,6 +65,7 @@ pub(super) enum Member<'a> {
     Text { texts: &'a ItemTexts, decay: f64 },
     Popularity(Vec<f64>),
     Sequence(&'a NextItemModel),
+    Hypotheses(HypothesisModel),
 }
 
 /// The scores of all items after one history.
@@ -105,12 +108,20 @@ impl<'a> Member<'a> {
             MemberConfig::Sequence => Self::Sequence(
                 data.sequence.ok_or(ProclivityError::Empty { what: "sequence encoders" })?,
             ),
+            MemberConfig::Hypotheses(config) => {
+                let scores =
+                    data.hypotheses.ok_or(ProclivityError::Empty { what: "hypotheses" })?;
+                Self::Hypotheses(config.fit(sequences, scores)?)
+            }
         })
     }
 
     /// Whether the scores are log-probabilities as they are.
     pub(super) fn is_log_prob(&self) -> bool {
-        matches!(self, Self::NextStep(_) | Self::Popularity(_) | Self::Sequence(_))
+        matches!(
+            self,
+            Self::NextStep(_) | Self::Popularity(_) | Self::Sequence(_) | Self::Hypotheses(_)
+        )
     }
 
     /// Writes the scores, `[histories, items]`.
@@ -153,6 +164,7 @@ impl<'a> Member<'a> {
                 }
                 Ok(())
             }
+            Self::Hypotheses(model) => each(&|history| Ok(model.predict(history)?)),
             Self::Sequence(model) => {
                 let rows: Vec<_> = out.axis_iter_mut(Axis(0)).map(std::sync::Mutex::new).collect();
                 model.for_each_log_probs(histories, &|position, log_probs| {
