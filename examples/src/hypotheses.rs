@@ -4,19 +4,28 @@ use std::collections::BTreeSet;
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use proclivity::encoder::{ComputeDevice, Decoder};
 use proclivity::eval::metrics::{hit_rate, ndcg};
 use proclivity::eval::{FullRankingConfig, PairedBootstrap, Popularity, Split, paired_bootstrap};
 use proclivity::posterior::{HypothesisConfig, HypothesisModel, HypothesisScores, SharpnessFit};
 use proclivity::rank::TieBreak;
-use proclivity::schema::{Catalog, Language};
+use proclivity::schema::{Catalog, Item, Language};
 use proclivity::text::item_text;
 use proclivity::{HypothesisPrompt, item_counts, score_hypotheses};
 use serde::Serialize;
 
 use crate::cold::mean;
 use crate::progress_bar;
+
+/// What is scored of an item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ScoredText {
+    /// Title, categories and description.
+    Item,
+    /// Its categories, which many items share: a fraction of the time.
+    Categories,
+}
 
 /// Which hypotheses, and who scores them.
 #[derive(Debug, Clone, Args)]
@@ -28,6 +37,9 @@ pub struct HypothesisArguments {
     /// The interests, one a line; without it the catalog's categories.
     #[arg(long, requires = "hypotheses")]
     pub interests: Option<PathBuf>,
+    /// What is scored of an item.
+    #[arg(long, requires = "hypotheses", value_enum, default_value_t = ScoredText::Item)]
+    pub scored_text: ScoredText,
     /// The words before an item under an interest, which stands for `{}`.
     #[arg(long, requires = "hypotheses", default_value_t = HypothesisPrompt::default().interest)]
     pub interest_prompt: String,
@@ -57,10 +69,14 @@ impl HypothesisArguments {
             interest: self.interest_prompt.clone(),
             nothing: self.null_prompt.clone(),
         };
-        let texts = catalog.items().iter().map(|item| item_text(item, &Language::ENGLISH));
-        let texts: Vec<String> = texts.collect();
+        let text = |item: &Item| match self.scored_text {
+            ScoredText::Item => item_text(item, &Language::ENGLISH),
+            ScoredText::Categories => item.text(&Language::ENGLISH).category_parts().join(", "),
+        };
+        let texts: Vec<String> = catalog.items().iter().map(text).collect();
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-        let bar = progress_bar((interests.len() + 1) * texts.len(), "scoring under interests");
+        let distinct = texts.iter().collect::<BTreeSet<_>>().len();
+        let bar = progress_bar((interests.len() + 1) * distinct, "scoring under interests");
         let told = &mut |done| bar.set_position(done as u64);
         let model = Decoder::load(model, device)?;
         let scores = score_hypotheses(&model, &prompt, &interests, &texts, cache, told)?;

@@ -1,5 +1,6 @@
 //! The catalog scored by a language model under interests said in words.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use ndarray::{Axis, s};
@@ -33,9 +34,10 @@ impl Default for HypothesisPrompt {
 }
 
 /// log p(text | interest) and log p(text | null context) of all items, kept on disk as
-/// [`score_cached`] has it. Interests without a word in them are left out.
+/// [`score_cached`] has it. Interests without a word in them are left out, and a text that several
+/// items have is scored once.
 ///
-/// `progress` is told how many of (interests + 1) · texts scores there are.
+/// `progress` is told how many of (interests + 1) · distinct texts scores there are.
 ///
 /// # Errors
 /// [`ProclivityError::Encoder`] for what scoring refuses, [`ProclivityError::Posterior`] for what
@@ -53,9 +55,17 @@ pub fn score_hypotheses(
     let mut prompts = vec![prompt.nothing.clone()];
     prompts.extend(names.iter().map(|words| prompt.interest.replace("{}", words)));
     let prompts: Vec<&str> = prompts.iter().map(String::as_str).collect();
-    let continuations: Vec<String> = texts.iter().map(|text| format!(" {text}")).collect();
-    let continuations: Vec<&str> = continuations.iter().map(String::as_str).collect();
-    let scores = score_cached(model, &prompts, &continuations, cache, progress)?.mapv(f64::from);
+    let (mut distinct, mut place) = (Vec::new(), BTreeMap::new());
+    let places = texts.iter().map(|&text| {
+        *place.entry(text).or_insert_with(|| {
+            distinct.push(format!(" {text}"));
+            distinct.len() - 1
+        })
+    });
+    let places: Vec<usize> = places.collect();
+    let distinct: Vec<&str> = distinct.iter().map(String::as_str).collect();
+    let scores = score_cached(model, &prompts, &distinct, cache, progress)?.mapv(f64::from);
+    let scores = scores.select(Axis(1), &places);
     let (under, null) = (scores.slice(s![1.., ..]), scores.index_axis(Axis(0), 0));
     Ok(HypothesisScores::new(names, under.to_owned(), null.to_owned())?)
 }
