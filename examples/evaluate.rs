@@ -9,6 +9,8 @@
 //!     --model models/all-MiniLM-L6-v2 --sequence models/sequence-ml-1m --ablation --json
 //! cargo run --release --example evaluate -- --dataset beauty --data DIR --cold-items 0.1 \
 //!     --model models/minilm-beauty --against models/all-MiniLM-L6-v2 --json
+//! cargo run --release --example evaluate -- --dataset ml-100k --data DIR \
+//!     --model models/all-MiniLM-L6-v2 --hypotheses models/SmolLM2-135M-Instruct --ablation
 //! ```
 #![expect(clippy::print_stdout, reason = "a command")]
 
@@ -26,14 +28,20 @@ use proclivity::encoder::{BertEncoder, ComputeDevice, NextItemModel, embed_cache
 use proclivity::eval::{
     Case, FullRanking, FullRankingConfig, Popularity, Split, paired_bootstrap, write_predictions,
 };
-use proclivity::posterior::Reliability;
+use proclivity::posterior::{HypothesisConfig, Reliability};
 use proclivity::rank::TieBreak;
 use proclivity::schema::{Catalog, Language, UserIndex};
 use proclivity::text::item_text;
-use proclivity::{Ensemble, EnsembleConfig, EnsembleData, EnsembleSearch, ItemTexts, item_counts};
+use proclivity::{
+    Ensemble, EnsembleConfig, EnsembleData, EnsembleSearch, ItemTexts, MemberConfig,
+    WeightedMember, item_counts,
+};
 use proclivity_examples::cold::{ColdItems, ColdResult, mean};
 #[cfg(feature = "report")]
 use proclivity_examples::html::Contents;
+use proclivity_examples::hypotheses::{
+    HypothesisArguments, HypothesisReport, in_words, most_probable,
+};
 use proclivity_examples::{
     DatasetArguments, Decile, Evaluated, Order, Protocol, Sequences, ablation, cold_users, deciles,
     peak_rss_mb, progress_bar, tell,
@@ -53,6 +61,8 @@ struct Arguments {
     /// for several seeds, the models' probabilities are averaged.
     #[arg(long)]
     sequence: Vec<PathBuf>,
+    #[command(flatten)]
+    hypotheses: HypothesisArguments,
     /// What the model of the test is fitted on.
     #[arg(long, value_enum, default_value = "both")]
     variant: Variant,
@@ -140,6 +150,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         None => None,
         Some(model) => Some(ItemTexts::new(embed(arguments, &catalog, model)?, 50, 6.0)?),
     };
+    let hypotheses = arguments.hypotheses.scores(&catalog, &arguments.device, &arguments.cache)?;
     let encode_seconds = start.elapsed().as_secs_f64();
     let sequences = Sequences::new(&log, arguments.order, arguments.seed)?;
     let split = sequences.split(arguments.protocol)?;
@@ -151,10 +162,16 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
 
     // The sequence encoders that know the training items alone: weights are chosen with them.
     let encoders = sequence_encoders(arguments, Variant::TrainOnly)?;
-    let data = EnsembleData { items: catalog.len(), texts: texts.as_ref(), sequence: &encoders };
+    let data = EnsembleData {
+        items: catalog.len(),
+        texts: texts.as_ref(),
+        sequence: &encoders,
+        hypotheses: hypotheses.as_ref(),
+    };
     let start = Instant::now();
     let bar = progress_bar(1000, "choosing on validation");
     let search = EnsembleSearch::default();
+    let mut tempering = None;
     let (config, mut chosen) = match &arguments.parameters {
         Some(path) => (serde_json::from_reader(File::open(path)?)?, Map::new()),
         None => {
@@ -168,6 +185,10 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
                 bar.set_position((1000.0 * share) as u64);
             };
             let found = search.run(&data, &split.train, &split.validation, &ties, &mut told)?;
+            let mut of_hypotheses: Vec<_> =
+                found.tried.iter().filter(|trial| tempered(&trial.member).is_some()).collect();
+            of_hypotheses.sort_by(|a, b| b.ndcg.total_cmp(&a.ndcg));
+            tempering = of_hypotheses.first().and_then(|trial| tempered(&trial.member));
             let mut chosen = Map::new();
             chosen.insert("validation_ndcg@10".to_owned(), json!(found.ndcg));
             chosen.insert("tried".to_owned(), json!(found.tried));
@@ -178,6 +199,20 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let select_seconds = start.elapsed().as_secs_f64();
     for member in &config.members {
         eprintln!("{:>8.3} × {:?}", member.weight, member.member);
+    }
+    let in_use = config.members.iter().find_map(|weighted| tempered(&weighted.member));
+    if let (Some(scores), Some(tempering)) = (&hypotheses, in_use.or(tempering)) {
+        let model = tempering.fit(&split.train, scores)?;
+        let report = HypothesisReport::new(tempering, &model, &split, catalog.len(), &ties)?;
+        if !arguments.json {
+            print_hypotheses(&report);
+            for case in split.test.iter().take(3) {
+                let posterior = model.posterior(case.history)?.probs();
+                let likely = in_words(&most_probable(&model, &posterior), 4);
+                println!("  user {:<19} {likely}", log.user_id(UserIndex(case.user)).as_str());
+            }
+        }
+        chosen.insert("hypotheses".to_owned(), json!(report));
     }
 
     let mut evaluated = Vec::new();
@@ -201,6 +236,12 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
             ("parameters".to_owned(), json!(config)),
         ]);
         if arguments.ablation && variant == Variant::TrainOnly {
+            let mut config = config.clone();
+            if let (None, Some(tempering)) = (in_use, tempering) {
+                // Left out on validation: what it would do is measured all the same.
+                let member = MemberConfig::Hypotheses(tempering);
+                config.members.push(WeightedMember { member, weight: 0.0 });
+            }
             rows = ablation(&search, &config, &split, &data, &ties)?;
             result.json.insert("ablation".to_owned(), json!(rows));
         }
@@ -371,6 +412,30 @@ fn print_row(name: &str, result: &Map<String, Value>) {
             row["ensemble"].as_str().unwrap_or_default()
         );
     }
+}
+
+fn tempered(member: &MemberConfig) -> Option<HypothesisConfig> {
+    match member {
+        MemberConfig::Hypotheses(config) => Some(*config),
+        _ => None,
+    }
+}
+
+fn print_hypotheses(report: &HypothesisReport) {
+    println!(
+        "hypotheses alone         HR@10 {:.4}  NDCG@10 {:.4}  log loss {:.3}, popularity {:.3}",
+        report.hr, report.ndcg, report.log_loss, report.popularity_log_loss
+    );
+    let (fit, gain, ndcg) = (&report.fitted, &report.log_loss_gain, &report.ndcg_gain);
+    println!(
+        "  above popularity       {:+.4} ({:+.4} to {:+.4}) nats, {:+.4} ({:+.4} to {:+.4}) NDCG@10",
+        gain.mean, gain.low, gain.high, ndcg.mean, ndcg.low, ndcg.high
+    );
+    println!(
+        "  sharpness {:.3}        {:.4} nats on last training items, popularity {:.4}",
+        fit.sharpness, fit.log_loss, fit.popularity_log_loss
+    );
+    println!("  P(h)                   {}", in_words(&report.prior, 6));
 }
 
 /// What `train_sequence` has written for a variant; nothing unless each has been refitted.

@@ -7,7 +7,6 @@
 //! ```
 #![expect(clippy::print_stdout, reason = "a command")]
 
-use std::collections::BTreeSet;
 use std::error::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -18,6 +17,7 @@ use proclivity::encoder::{BertEncoder, ComputeDevice, TextEncoder, embed_cached}
 use proclivity::schema::{Action, Catalog, Interest, InterestText, Language};
 use proclivity::text::{interest_text, item_text};
 use proclivity::{Recommender, RecommenderConfig, Source, TrainingData, UserState};
+use proclivity_examples::hypotheses::categories;
 use proclivity_examples::{interval_line, progress_bar, tell};
 
 /// Recommends to a user of a data set, with interests, probabilities and reasons.
@@ -125,8 +125,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
 
 /// Every tag of the catalog as an interest of that name.
 fn tags(catalog: &Catalog) -> Vec<Interest> {
-    let texts = catalog.items().iter().map(|item| item.text(&Language::ENGLISH));
-    let names: BTreeSet<&str> = texts.flat_map(|text| text.category_parts()).collect();
+    let names = categories(catalog);
     let interest = |name: &str| Interest {
         id: name.to_owned(),
         texts: vec![InterestText {

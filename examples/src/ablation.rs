@@ -29,8 +29,8 @@ pub struct AblationRow {
     pub loss: PairedBootstrap,
 }
 
-/// Fitted on training items: the ensemble without each member, each member alone, and everything
-/// that texts bring left out. Hyper-parameters stay as they were chosen.
+/// Fitted on training items: the ensemble without each member (with it, where its weight is 0), each
+/// member alone, and everything that texts bring left out. Hyper-parameters stay as they were chosen.
 ///
 /// # Errors
 /// What fitting or ranking refuses.
@@ -64,11 +64,12 @@ pub fn ablation(
     for (at, member) in config.members.iter().enumerate() {
         let name = member.member.name();
         if weights.len() > 1 {
-            let mut fewer = weights.clone();
-            fewer[at] = 0.0;
-            let (pool, _) = search.weights.fit(&LogLinearPool::new(fewer)?, &cases)?;
+            let (how, weight) = if weights[at] == 0.0 { ("with", 0.3) } else { ("without", 0.0) };
+            let mut others = weights.clone();
+            others[at] = weight;
+            let (pool, _) = search.weights.fit(&LogLinearPool::new(others)?, &cases)?;
             ensemble = ensemble.with_pool(pool)?;
-            rows.push(row(format!("without {name}"), &told(&ensemble)?)?);
+            rows.push(row(format!("{how} {name}"), &told(&ensemble)?)?);
         }
         bar.inc(1);
         let mut alone = vec![0.0; weights.len()];
@@ -79,13 +80,15 @@ pub fn ablation(
     }
     drop(ensemble);
     if data.texts.is_some() {
-        let mut without = config.without(|member| matches!(member, MemberConfig::Text { .. }));
+        let mut without = config.without(|member| {
+            matches!(member, MemberConfig::Text { .. } | MemberConfig::Hypotheses(_))
+        });
         for member in &mut without.members {
             if let MemberConfig::Linear(linear) = &mut member.member {
                 linear.timescales.iter_mut().for_each(|scale| scale.semantic_weight = 0.0);
             }
         }
-        let data = EnsembleData { texts: None, ..*data };
+        let data = EnsembleData { texts: None, hypotheses: None, ..*data };
         let ensemble = without.fit(&split.train, &data)?;
         let cases = search.ranking_cases(&ensemble, &split.validation)?;
         let (pool, _) = search.weights.fit(ensemble.pool(), &cases)?;

@@ -72,7 +72,7 @@ impl ColdItems {
         let config = EnsembleConfig::single(MemberConfig::NextStep(NextStepConfig::default()));
         let mut out = Map::new();
         for (name, texts) in [("with_texts", Some(texts)), ("without_texts", None)] {
-            let data = EnsembleData { items, texts, sequence: &[] };
+            let data = EnsembleData { items, texts, sequence: &[], hypotheses: None };
             let ranked = ranking.evaluate(&config.fit(&train, &data)?, test, &|_| {})?;
             let hr = mean(&ranked.values(|ranks| hit_rate(ranks, 10)));
             let ndcg = mean(&ranked.values(|ranks| ndcg(ranks, 10)));
@@ -108,7 +108,7 @@ pub fn rank_by_text(
     cases: &[Case<'_>],
 ) -> Result<Evaluation, Box<dyn Error>> {
     let items = texts.embeddings().nrows();
-    let data = EnsembleData { items, texts: Some(texts), sequence: &[] };
+    let data = EnsembleData { items, texts: Some(texts), sequence: &[], hypotheses: None };
     let text = EnsembleConfig::single(MemberConfig::Text { decay }).fit(&[], &data)?;
     let counts = vec![1; items];
     let ranking: FullRanking<'_> = FullRankingConfig::default().build(&counts, ties)?;

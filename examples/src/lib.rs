@@ -6,6 +6,7 @@ mod cold_users;
 mod dataset;
 #[cfg(feature = "report")]
 pub mod html;
+pub mod hypotheses;
 mod probabilities;
 mod recovery;
 mod split;

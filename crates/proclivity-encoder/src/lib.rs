@@ -35,7 +35,7 @@ mod weights;
 
 pub use amortized::{DirichletNetwork, DirichletNetworkConfig, ShareSimulator, SimulatedUser};
 pub use bert::BertEncoder;
-pub use cache::embed_cached;
+pub use cache::{embed_cached, score_cached};
 pub use causal::{CausalConfig, CausalModel, Segment, TrainConfig, TrainReport};
 pub use decoder::{Constraint, Decoder, Finish, GenerateConfig, Generated, TokenScore};
 pub use device::ComputeDevice;

@@ -11,7 +11,7 @@ use std::path::Path;
 
 use golden::decoders::{self, Expected, VARIANTS, copy, fixture, replace};
 use proclivity_encoder::{
-    ComputeDevice, Decoder, EncoderError, Finish, GenerateConfig, LanguageModel,
+    ComputeDevice, Decoder, EncoderError, Finish, GenerateConfig, LanguageModel, score_cached,
 };
 
 fn device() -> ComputeDevice {
@@ -54,6 +54,36 @@ fn prompts_that_begin_alike_are_written_as_if_each_were_alone() {
             assert_eq!(model.generate(prompt, &config, &mut |_| {}).unwrap(), together, "{name}");
         }
     }
+}
+
+#[test]
+fn kept_scores_are_those_of_the_model_a_file_a_prompt() {
+    let model = load("llama3");
+    let (prompts, texts) =
+        (["A customer viewed", "用户"], [" the camera", " the lens and the film"]);
+    let cache = tempfile::tempdir().unwrap();
+    let files = || -> Vec<std::path::PathBuf> {
+        let files = fs::read_dir(cache.path()).unwrap();
+        files.map(|file| file.unwrap().path()).collect()
+    };
+    let mut told = Vec::new();
+    let first = score_cached(&model, &prompts[..1], &texts, cache.path(), &mut |_| {}).unwrap();
+    let both = score_cached(&model, &prompts, &texts, cache.path(), &mut |done| told.push(done));
+    let both = both.unwrap();
+    assert_eq!((both.dim(), files().len(), told.last()), ((2, 2), 2, Some(&4)));
+    assert_eq!(both.row(0), first.row(0));
+    for (prompt, row) in prompts.iter().zip(both.rows()) {
+        let scores = model.log_probs(prompt, &texts).unwrap();
+        assert!(row.iter().zip(scores).all(|(&kept, score)| kept == score as f32));
+    }
+    for file in files() {
+        let mut damaged = fs::read(&file).unwrap();
+        *damaged.last_mut().unwrap() ^= 1;
+        fs::write(file, damaged).unwrap();
+    }
+    assert_eq!(score_cached(&model, &prompts, &texts, cache.path(), &mut |_| {}).unwrap(), both);
+    score_cached(&model, &prompts, &texts[..1], cache.path(), &mut |_| {}).unwrap();
+    assert_eq!(files().len(), 4, "other texts, other files");
 }
 
 #[test]

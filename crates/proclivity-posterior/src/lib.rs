@@ -43,9 +43,9 @@ pub use fading::{Fading, HalfLife};
 pub use family::{Approximate, Conjugate, Exact, Family, Fingerprint, Statistic};
 pub use guard::{Guarded, MixturePosterior, Predictable, PriorMixture, ToEach, guard_weights};
 pub use hypotheses::{
-    Finite, FiniteEvidence, FinitePosterior, LogLikelihood, ParetoSmoothed, Particles,
-    ScoredChoice, SharpnessConfig, SharpnessFit, choice_log_loss, choice_log_probs, fit_sharpness,
-    pareto_smooth,
+    Finite, FiniteEvidence, FinitePosterior, HypothesisConfig, HypothesisModel, HypothesisScores,
+    LogLikelihood, ParetoSmoothed, Particles, ScoredChoice, SharpnessConfig, SharpnessFit,
+    choice_log_loss, choice_log_probs, fit_sharpness, pareto_smooth,
 };
 pub use interests::{
     Chosen, Dirichlet, DirichletMixture, Dismissed, GammaRates, GibbsConfig, GibbsDraws,

@@ -13,7 +13,8 @@ mod views;
 pub use config::{EvidenceWeights, RecommenderConfig};
 pub use ensemble::{
     CalibratedEnsemble, Calibration, Ensemble, EnsembleConfig, EnsembleData, EnsembleSearch,
-    EnsembleSelection, ItemTexts, MemberConfig, Trial, WeightedMember,
+    EnsembleSelection, HypothesisPrompt, ItemTexts, MemberConfig, Trial, WeightedMember,
+    score_hypotheses,
 };
 pub use error::ProclivityError;
 pub use language::first_item_distribution;

@@ -4,12 +4,14 @@
 
 use std::slice;
 
-use ndarray::{Array2, Axis};
+use ndarray::{Array1, Array2, Axis};
 use proclivity::encoder::{
     ComputeDevice, NextItemConfig, NextItemData, NextItemModel, NextItemTraining, OptimizerConfig,
 };
 use proclivity::eval::{Case, FullRankingConfig};
-use proclivity::posterior::{LinearConfig, NextStepConfig, Predictive};
+use proclivity::posterior::{
+    HypothesisConfig, HypothesisScores, LinearConfig, NextStepConfig, Predictive,
+};
 use proclivity::rank::TieBreak;
 use proclivity::{
     EnsembleConfig, EnsembleData, EnsembleSearch, ItemTexts, MemberConfig, ProclivityError,
@@ -68,7 +70,7 @@ fn the_chosen_ensemble_is_no_worse_than_any_member_and_does_not_depend_on_thread
     let walks = walks(300);
     let (train, validation, test) = split(&walks);
     let texts = texts();
-    let data = EnsembleData { items: ITEMS, texts: Some(&texts), sequence: &[] };
+    let data = EnsembleData { items: ITEMS, texts: Some(&texts), sequence: &[], hypotheses: None };
     let choose = |threads| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         let search = EnsembleSearch::default();
@@ -108,7 +110,7 @@ fn a_pool_is_the_weighted_sum_of_its_members_and_probabilities_sum_to_one() {
     let walks = walks(60);
     let (train, validation, _) = split(&walks);
     let texts = texts();
-    let data = EnsembleData { items: ITEMS, texts: Some(&texts), sequence: &[] };
+    let data = EnsembleData { items: ITEMS, texts: Some(&texts), sequence: &[], hypotheses: None };
     let members = [
         (MemberConfig::NextStep(NextStepConfig::default()), 1.0),
         (MemberConfig::Linear(LinearConfig::default()), 0.4),
@@ -149,6 +151,46 @@ fn a_pool_is_the_weighted_sum_of_its_members_and_probabilities_sum_to_one() {
     }
 }
 
+/// The ring's two halves as hypotheses.
+fn halves() -> HypothesisScores {
+    let names = ["left", "right"].map(str::to_owned).to_vec();
+    let of = |(half, item): (usize, usize)| if item / (ITEMS / 2) == half { 1.0 } else { 0.0 };
+    let scores = Array2::from_shape_fn((2, ITEMS), of);
+    HypothesisScores::new(names, scores, Array1::zeros(ITEMS)).unwrap()
+}
+
+#[test]
+fn hypotheses_are_a_member_that_is_tried_and_says_what_its_model_says() {
+    let walks = walks(120);
+    let (train, validation, _) = split(&walks);
+    let scores = halves();
+    let data = EnsembleData { items: ITEMS, texts: None, sequence: &[], hypotheses: Some(&scores) };
+    let search = EnsembleSearch::default();
+    let chosen = search.run(&data, &train, &validation, &ties(), &mut |_, _| ()).unwrap();
+    let config = |member: &MemberConfig| match member {
+        MemberConfig::Hypotheses(config) => Some(*config),
+        _ => None,
+    };
+    let tried: Vec<_> = chosen.tried.iter().filter_map(|trial| config(&trial.member)).collect();
+    assert_eq!(tried.len(), 9);
+    for config in [tried[0], tried[8]] {
+        let member = EnsembleConfig::single(MemberConfig::Hypotheses(config));
+        let json = serde_json::to_string(&member).unwrap();
+        assert_eq!(serde_json::from_str::<EnsembleConfig>(&json).unwrap(), member);
+        let ensemble = member.fit(&train, &data).unwrap();
+        let model = config.fit(&train, &scores).unwrap();
+        let histories: [&[u32]; 2] = [&[3, 4, 5], &[]];
+        let said = ensemble.member_scores(&histories).unwrap();
+        for (history, said) in histories.iter().zip(said.outer_iter()) {
+            assert_eq!(said.row(0).to_vec(), model.predict(history).unwrap());
+        }
+        assert!(matches!(
+            ensemble.member_scores(&[&[ITEMS as u32]]),
+            Err(ProclivityError::Posterior(_))
+        ));
+    }
+}
+
 #[test]
 fn sequence_encoders_are_averaged_in_probability() {
     let walks = walks(30);
@@ -166,7 +208,7 @@ fn sequence_encoders_are_averaged_in_probability() {
     let (first, second) = (encoder(1), encoder(2));
     let histories: Vec<&[u32]> = vec![&[3, 4, 5], &[], &[39, 0]];
     let scores = |sequence: &[NextItemModel]| {
-        let data = EnsembleData { items: ITEMS, texts: None, sequence };
+        let data = EnsembleData { items: ITEMS, texts: None, sequence, hypotheses: None };
         let ensemble = EnsembleConfig::single(MemberConfig::Sequence).fit(&train, &data).unwrap();
         ensemble.member_scores(&histories).unwrap().index_axis_move(Axis(1), 0)
     };
@@ -184,7 +226,7 @@ fn sequence_encoders_are_averaged_in_probability() {
 fn what_cannot_be_fitted_is_refused() {
     let texts = texts();
     let train: Vec<&[u32]> = vec![&[1, 2, 3]];
-    let data = EnsembleData { items: ITEMS, texts: None, sequence: &[] };
+    let data = EnsembleData { items: ITEMS, texts: None, sequence: &[], hypotheses: None };
     let fit = |member, data: &EnsembleData<'_>| {
         EnsembleConfig::single(member).fit(&train, data).map(|_| ())
     };
@@ -192,7 +234,13 @@ fn what_cannot_be_fitted_is_refused() {
         |what: &str, result| matches!(result, Err(ProclivityError::Empty { what: w }) if w == what);
     assert!(empty("item texts", fit(MemberConfig::Text { decay: 0.5 }, &data)));
     assert!(empty("sequence encoders", fit(MemberConfig::Sequence, &data)));
-    let smaller = EnsembleData { items: 3, texts: Some(&texts), sequence: &[] };
+    let hypotheses = || MemberConfig::Hypotheses(HypothesisConfig::default());
+    assert!(empty("hypotheses", fit(hypotheses(), &data)));
+    let scores = halves();
+    let smaller = EnsembleData { items: 3, hypotheses: Some(&scores), ..data };
+    let count = fit(hypotheses(), &smaller);
+    assert!(matches!(count, Err(ProclivityError::Count { expected: 3, got: ITEMS, .. })));
+    let smaller = EnsembleData { items: 3, texts: Some(&texts), sequence: &[], hypotheses: None };
     let text = MemberConfig::Text { decay: 0.5 };
     assert!(matches!(
         fit(text, &smaller),

@@ -57,6 +57,24 @@ impl SharpnessConfig {
         }
         Ok(())
     }
+
+    /// The sharpness of least log loss.
+    pub(super) fn minimize(
+        &self,
+        mut log_loss: impl FnMut(f64) -> Result<f64, PosteriorError>,
+    ) -> Result<SharpnessFit, PosteriorError> {
+        self.validate()?;
+        let halvings = (0..=10).rev().map(|halvings| self.maximum * (-f64::from(halvings)).exp2());
+        let grid: Vec<f64> = std::iter::once(0.0).chain(halvings).collect();
+        let best = minimize(&mut log_loss, &grid, self.tolerance)?;
+        in_range("log loss", best.value, best.value.is_finite(), "choices that are possible")?;
+        Ok(SharpnessFit {
+            sharpness: best.at,
+            log_loss: best.value,
+            popularity_log_loss: log_loss(0.0)?,
+            at_maximum: self.maximum - best.at <= self.tolerance,
+        })
+    }
 }
 
 /// The sharpness that [`fit_sharpness`] found.
@@ -133,16 +151,5 @@ pub fn fit_sharpness(
     prior: &Finite,
     config: &SharpnessConfig,
 ) -> Result<SharpnessFit, PosteriorError> {
-    config.validate()?;
-    let halvings = (0..=10).rev().map(|halvings| config.maximum * (-f64::from(halvings)).exp2());
-    let grid: Vec<f64> = std::iter::once(0.0).chain(halvings).collect();
-    let best =
-        minimize(|sharpness| choice_log_loss(users, prior, sharpness), &grid, config.tolerance)?;
-    in_range("log loss", best.value, best.value.is_finite(), "choices that are possible")?;
-    Ok(SharpnessFit {
-        sharpness: best.at,
-        log_loss: best.value,
-        popularity_log_loss: choice_log_loss(users, prior, 0.0)?,
-        at_maximum: config.maximum - best.at <= config.tolerance,
-    })
+    config.minimize(|sharpness| choice_log_loss(users, prior, sharpness))
 }

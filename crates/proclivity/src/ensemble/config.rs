@@ -1,6 +1,6 @@
 //! Which models an ensemble is made of, and how much each counts.
 
-use proclivity_posterior::{LinearConfig, NextStepConfig};
+use proclivity_posterior::{HypothesisConfig, LinearConfig, NextStepConfig};
 use serde::{Deserialize, Serialize};
 
 /// A model of what comes next, as it is to be fitted.
@@ -30,6 +30,8 @@ pub enum MemberConfig {
     },
     /// log P(next | history) of trained sequence encoders: of the mean of their probabilities.
     Sequence,
+    /// log P(next | history) of interests said in words and scored by a language model.
+    Hypotheses(HypothesisConfig),
 }
 
 impl MemberConfig {
@@ -42,6 +44,7 @@ impl MemberConfig {
             Self::Text { .. } => "text",
             Self::Popularity { .. } => "popularity",
             Self::Sequence => "sequence",
+            Self::Hypotheses(_) => "hypotheses",
         }
     }
 }

@@ -21,8 +21,8 @@ impl EnsembleConfig {
     /// Fits every member to sequences of items, each from the oldest to the newest.
     ///
     /// # Errors
-    /// [`ProclivityError::Empty`] for a member that needs texts or a sequence encoder where there is
-    /// none, [`ProclivityError::Count`] for texts or an encoder of another catalog,
+    /// [`ProclivityError::Empty`] for a member that needs texts, a sequence encoder or hypotheses
+    /// where there are none, [`ProclivityError::Count`] for those of another catalog,
     /// [`ProclivityError::Posterior`] without members and for what a member refuses.
     pub fn fit<'a>(
         &self,
@@ -97,10 +97,10 @@ impl Predictive for Ensemble<'_> {
 impl EnsembleData<'_> {
     pub(super) fn check(&self) -> Result<(), ProclivityError> {
         let expected = self.items;
-        let texts =
-            self.texts.iter().map(|texts| ("embeddings of items", texts.embeddings().nrows()));
+        let texts = self.texts.map(|texts| ("embeddings of items", texts.embeddings().nrows()));
         let encoders = self.sequence.iter().map(|m| ("items of a sequence encoder", m.items()));
-        match texts.chain(encoders).find(|&(_, got)| got != expected) {
+        let scores = self.hypotheses.map(|s| ("items scored under hypotheses", s.item_count()));
+        match texts.into_iter().chain(encoders).chain(scores).find(|&(_, got)| got != expected) {
             Some((what, got)) => Err(ProclivityError::Count { what, expected, got }),
             None => Ok(()),
         }

@@ -3,8 +3,8 @@
 use ndarray::{Array2, ArrayViewMut2, Axis};
 use proclivity_encoder::NextItemModel;
 use proclivity_posterior::{
-    Ease, EaseModel, Kernel, Linear, LinearModel, NextStep, Precision, Predictive,
-    positive_log_scores,
+    Ease, EaseModel, HypothesisModel, HypothesisScores, Kernel, Linear, LinearModel, NextStep,
+    Precision, Predictive, positive_log_scores,
 };
 use rayon::prelude::*;
 
@@ -54,6 +54,8 @@ pub struct EnsembleData<'a> {
     /// Trained sequence encoders, such as those of several seeds, whose probabilities are averaged;
     /// none where there are none. They aren't fitted again.
     pub sequence: &'a [NextItemModel],
+    /// What a language model says of the items under interests said in words, where it was asked.
+    pub hypotheses: Option<&'a HypothesisScores>,
 }
 
 #[derive(Debug)]
@@ -68,6 +70,7 @@ pub(super) enum Member<'a> {
     Popularity(Vec<f64>),
     /// At least one.
     Sequence(&'a [NextItemModel]),
+    Hypotheses(HypothesisModel),
 }
 
 /// The scores of all items after one history.
@@ -112,12 +115,20 @@ impl<'a> Member<'a> {
                 return Err(ProclivityError::Empty { what: "sequence encoders" });
             }
             MemberConfig::Sequence => Self::Sequence(data.sequence),
+            MemberConfig::Hypotheses(config) => {
+                let scores =
+                    data.hypotheses.ok_or(ProclivityError::Empty { what: "hypotheses" })?;
+                Self::Hypotheses(config.fit(sequences, scores)?)
+            }
         })
     }
 
     /// Whether the scores are log-probabilities as they are.
     pub(super) fn is_log_prob(&self) -> bool {
-        matches!(self, Self::NextStep(_) | Self::Popularity(_) | Self::Sequence(_))
+        matches!(
+            self,
+            Self::NextStep(_) | Self::Popularity(_) | Self::Sequence(_) | Self::Hypotheses(_)
+        )
     }
 
     /// Writes the scores, `[histories, items]`.
@@ -160,6 +171,7 @@ impl<'a> Member<'a> {
                 }
                 Ok(())
             }
+            Self::Hypotheses(model) => each(&|history| Ok(model.predict(history)?)),
             Self::Sequence(models) => {
                 let rows: Vec<_> = out.axis_iter_mut(Axis(0)).map(std::sync::Mutex::new).collect();
                 for (at, model) in models.iter().enumerate() {

@@ -2,7 +2,8 @@
 
 use proclivity_eval::{Case, FullRankingConfig};
 use proclivity_posterior::{
-    LinearConfig, LogLinearPool, NextStepConfig, Precision, RankingCase, Timescale, WeightSearch,
+    HypothesisConfig, LinearConfig, LogLinearPool, NextStepConfig, Precision, RankingCase,
+    Timescale, WeightSearch,
 };
 use proclivity_rank::TieBreak;
 use serde::{Deserialize, Serialize};
@@ -220,6 +221,13 @@ impl EnsembleSearch {
         if !data.sequence.is_empty() {
             candidates.push(vec![MemberConfig::Sequence]);
         }
+        if data.hypotheses.is_some() {
+            let powers = [0.1, 0.3, 1.0];
+            let of =
+                |decay| powers.map(|power| HypothesisConfig { power, decay, ..Default::default() });
+            let tempered = [0.8, 0.95, 1.0].into_iter().flat_map(of);
+            candidates.push(tempered.map(MemberConfig::Hypotheses).collect());
+        }
         candidates
     }
 }
@@ -236,7 +244,7 @@ fn starting_weight(member: &MemberConfig) -> f64 {
     match member {
         MemberConfig::NextStep(_) | MemberConfig::Sequence => 1.0,
         MemberConfig::Linear(_) | MemberConfig::Text { .. } => 0.5,
-        MemberConfig::Ease { .. } => 0.3,
+        MemberConfig::Ease { .. } | MemberConfig::Hypotheses(_) => 0.3,
         MemberConfig::Popularity { .. } => -0.1,
     }
 }
