@@ -358,6 +358,8 @@ fn evaluate(
     let Value::Object(mut json) = serde_json::to_value(evaluation.summary())? else {
         return Err("the summary is no JSON object".into());
     };
+    let names = config.members.iter().map(|weighted| weighted.member.name().to_owned());
+    let of_members = names.zip(model.member_log_losses(&split.test)?.into_iter().map(Value::from));
     let deciles = deciles(evaluation.reliability().ok_or("nothing was counted")?);
     let pit = evaluation.pit(0);
     let pit = json!({ "tenths": pit.histogram(10), "uniformity": pit.uniformity() });
@@ -368,6 +370,7 @@ fn evaluate(
         ("score_seconds".to_owned(), json!(score_seconds)),
         ("popularity".to_owned(), serde_json::to_value(popularity.summary())?),
         ("deciles".to_owned(), json!(deciles)),
+        ("member_log_loss".to_owned(), Value::Object(of_members.collect())),
         ("validation_log_loss".to_owned(), json!(validation_loss)),
         ("validation_deciles".to_owned(), json!(validation_deciles)),
     ]);

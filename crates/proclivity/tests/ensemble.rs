@@ -103,6 +103,17 @@ fn the_chosen_ensemble_is_no_worse_than_any_member_and_does_not_depend_on_thread
     let loss = |of: &proclivity::eval::Evaluation| of.summary().log_loss.unwrap();
     assert!(loss(&evaluation) < (ITEMS as f64 - 8.0).ln() - 0.5);
     assert!(loss(&evaluation) < loss(&pooled));
+    // Members that state probabilities have the log loss that is measured of them alone.
+    let of_members = calibrated.member_log_losses(&test).unwrap();
+    assert_eq!(of_members.len(), selection.config.members.len());
+    for (WeightedMember { member, .. }, got) in selection.config.members.iter().zip(of_members) {
+        assert!(loss(&evaluation) < got + 0.01, "{member:?}: {got}");
+        if matches!(member, MemberConfig::NextStep(_) | MemberConfig::Popularity { .. }) {
+            let alone = EnsembleConfig::single(member.clone()).fit(&train, &data).unwrap();
+            let alone = loss(&ranking.evaluate(&alone, &test, &|_| {}).unwrap());
+            assert!((got - alone).abs() < 1e-9, "{member:?}: {got} for {alone}");
+        }
+    }
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! From a pool's order to probabilities: temperatures of the members, and the splice.
 
-use ndarray::{Array2, Array3, ArrayViewMut2, Axis};
+use ndarray::{Array2, Array3, ArrayViewMut1, ArrayViewMut2, Axis};
 use proclivity_eval::Case;
 use proclivity_posterior::{
-    Candidates, Predictive, Splice, SpliceConfig, SpliceEvent, inverse_temperature,
+    Candidates, Predictive, Splice, SpliceConfig, SpliceEvent, inverse_temperature, log_sum_exp,
 };
 use rayon::prelude::*;
 
@@ -123,6 +123,30 @@ impl<'a> CalibratedEnsemble<'a> {
     /// The ensemble without its calibration.
     pub fn into_ensemble(self) -> Ensemble<'a> {
         self.ensemble
+    }
+
+    /// The log loss of each member alone, at its own best temperature: the mean of −log P(target) over
+    /// what isn't in the history, in nats.
+    ///
+    /// Cases whose target stands in the history are left out.
+    ///
+    /// # Errors
+    /// [`ProclivityError::Posterior`] or [`ProclivityError::Encoder`] for an item outside of the catalog.
+    pub fn member_log_losses(&self, cases: &[Case<'_>]) -> Result<Vec<f64>, ProclivityError> {
+        let cases: Vec<&Case<'_>> =
+            cases.iter().filter(|case| !case.history.contains(&case.target)).collect();
+        let losses = self.ensemble.each(&cases, |case, mut scores| {
+            scale(scores.view_mut(), &self.calibration.powers);
+            let loss = |mut scores: ArrayViewMut1<'_, f64>| {
+                case.history.iter().for_each(|&x| scores[x as usize] = f64::NEG_INFINITY);
+                log_sum_exp(&scores.to_vec()) - scores[case.target as usize]
+            };
+            Ok(scores.rows_mut().into_iter().map(loss).collect::<Vec<f64>>())
+        })?;
+        let mean = |member| {
+            losses.iter().map(|of_case| of_case[member]).sum::<f64>() / losses.len() as f64
+        };
+        Ok((0..self.ensemble.members.len()).map(mean).collect())
     }
 
     fn write(
