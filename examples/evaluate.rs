@@ -10,7 +10,7 @@
 //! cargo run --release --example evaluate -- --dataset beauty --data DIR --cold-items 0.1 \
 //!     --model models/minilm-beauty --against models/all-MiniLM-L6-v2 --json
 //! cargo run --release --example evaluate -- --dataset ml-100k --data DIR \
-//!     --model models/all-MiniLM-L6-v2 --hypotheses models/SmolLM2-135M-Instruct --ablation
+//!     --model models/all-MiniLM-L6-v2 --hypotheses models/SmolLM2-135M-Instruct --scored-text categories
 //! ```
 #![expect(clippy::print_stdout, reason = "a command")]
 

@@ -197,7 +197,7 @@ fn what_does_not_fit_is_refused() {
     let nothing = HypothesisScores::new(names(0), Array2::zeros((0, 3)), Array1::zeros(3));
     assert_eq!(nothing, Err(PosteriorError::Empty { what: "hypotheses" }));
     let out_of_range = |result| matches!(result, Err(PosteriorError::OutOfRange { .. }));
-    for bad in [f64::NAN, f64::INFINITY] {
+    for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
         let mut scores = zeros.clone();
         scores[[1, 2]] = bad;
         assert!(out_of_range(HypothesisScores::new(names(2), scores, Array1::zeros(3))));

@@ -105,25 +105,43 @@ impl HypothesisConfig {
         }
         let before: Vec<&[u32]> = last.iter().map(|&(history, _)| history).collect();
         let popularity = log_popularity(&before, items);
-        let evenly = Finite::new(&vec![1.0; scores.names().len() + 1])?;
-        let mut prior = evenly.clone();
+        let tempered = self.tempered(&before, scores);
+        let mut prior = Finite::new(&vec![1.0; scores.names().len() + 1])?;
         let mut round = || {
+            let log_prior = prior.posterior(&prior.nothing())?;
             let fit = self.sharpness.minimize(|sharpness| {
-                let log_probs = scores.log_probs(popularity.view(), sharpness)?;
-                self.log_loss(&last, &prior, log_probs.view())
+                let likelihood = Likelihood::new(scores, popularity.view(), sharpness)?;
+                Ok(likelihood.log_loss(&last, &tempered, log_prior.log_probs()))
             })?;
-            let log_probs = scores.log_probs(popularity.view(), fit.sharpness)?;
-            prior = self.population(&before, &evenly, log_probs.view())?;
-            Ok(fit)
+            let likelihood = Likelihood::new(scores, popularity.view(), fit.sharpness)?;
+            prior = likelihood.population(&tempered)?;
+            Ok::<_, PosteriorError>(fit)
         };
         let mut fit = round()?;
         for _ in 1..self.rounds {
             fit = round()?;
         }
         let popularity = log_popularity(sequences, items);
-        let log_probs = scores.log_probs(popularity.view(), fit.sharpness)?;
-        let prior = self.population(sequences, &evenly, log_probs.view())?;
+        let likelihood = Likelihood::new(scores, popularity.view(), fit.sharpness)?;
+        let prior = likelihood.population(&self.tempered(sequences, scores))?;
+        let log_probs = likelihood.log_probs;
         Ok(HypothesisModel { config: *self, names: scores.names().to_vec(), prior, fit, log_probs })
+    }
+
+    /// What is left of each history for every sharpness.
+    fn tempered(&self, histories: &[&[u32]], scores: &HypothesisScores) -> Vec<Tempered> {
+        let lifts = scores.lifts();
+        let of = |history: &&[u32]| {
+            let mut tempered = Tempered { lifts: vec![0.0; lifts.ncols()], weight: 0.0 };
+            for &item in history.iter() {
+                tempered.weight = self.decay * tempered.weight + self.power;
+                for (sum, lift) in tempered.lifts.iter_mut().zip(lifts.row(item as usize)) {
+                    *sum = self.decay * *sum + self.power * lift;
+                }
+            }
+            tempered
+        };
+        histories.par_iter().map(of).collect()
     }
 
     /// What a history says of the hypotheses, `log_probs` being `[items, hypotheses + 1]`.
@@ -142,49 +160,83 @@ impl HypothesisConfig {
         }
         Ok(belief.evidence().clone())
     }
+}
 
-    /// Nats per last item, among the items that its history doesn't hold.
-    fn log_loss(
-        &self,
-        last: &[(&[u32], u32)],
-        prior: &Finite,
-        log_probs: ArrayView2<'_, f64>,
-    ) -> Result<f64, PosteriorError> {
-        let log_prob = |&(history, target): &(&[u32], u32)| {
-            let posterior = prior.posterior(&self.evidence(history, prior, log_probs)?)?;
-            let of = |item: u32| mixed(&posterior, log_probs.row(item as usize));
-            let had: BTreeSet<u32> = history.iter().copied().collect();
-            let mass: f64 = had.into_iter().map(|item| of(item).exp()).sum();
-            // Rounding must not make it a probability above 1.
-            Ok((of(target) - (1.0 - mass).max(0.0).ln()).min(0.0))
-        };
-        // Summed in order, so that the sum doesn't depend on the threads.
-        let log_probs =
-            last.par_iter().map(log_prob).collect::<Result<Vec<f64>, PosteriorError>>()?;
-        Ok(-log_probs.iter().sum::<f64>() / last.len() as f64)
+/// Σₜ weightₜ · lift of xₜ under each hypothesis, and Σₜ weightₜ.
+///
+/// log P(x|h) is sharpness · lift(x, h) + log popularity(x) − a normaliser of h: for every sharpness
+/// these sums are all that P(h|X) needs of a history, so that a fit reads it once.
+struct Tempered {
+    lifts: Vec<f64>,
+    weight: f64,
+}
+
+/// log P(x|h) at one sharpness.
+struct Likelihood {
+    sharpness: f64,
+    /// `[items, hypotheses + 1]`
+    log_probs: Array2<f64>,
+    probs: Array2<f64>,
+    log_normalizers: Vec<f64>,
+}
+
+impl Likelihood {
+    fn new(
+        scores: &HypothesisScores,
+        log_popularity: ArrayView1<'_, f64>,
+        sharpness: f64,
+    ) -> Result<Self, PosteriorError> {
+        let log_probs = scores.log_probs(log_popularity, sharpness)?;
+        let lifts = scores.lifts();
+        let of_first = lifts.row(0).into_iter().zip(log_probs.row(0));
+        let log_normalizers = of_first
+            .map(|(lift, log_prob)| sharpness * lift + log_popularity[0] - log_prob)
+            .collect();
+        let probs = log_probs.mapv(f64::exp);
+        Ok(Self { sharpness, log_probs, probs, log_normalizers })
     }
 
-    /// P(h) of most likelihood, with one user spread evenly.
-    fn population(
-        &self,
-        histories: &[&[u32]],
-        evenly: &Finite,
-        log_probs: ArrayView2<'_, f64>,
-    ) -> Result<Finite, PosteriorError> {
-        let evidence =
-            histories.par_iter().map(|history| self.evidence(history, evenly, log_probs));
-        let evidence = evidence.collect::<Result<Vec<_>, _>>()?;
-        let hypotheses = evenly.hypothesis_count();
-        let mut prior = evenly.clone();
+    /// P(h|X).
+    fn posterior(&self, history: &Tempered, log_prior: &[f64]) -> Array1<f64> {
+        let sums = history.lifts.iter().zip(&self.log_normalizers).zip(log_prior);
+        let joint: Vec<f64> = sums
+            .map(|((lift, normalizer), log_prior)| {
+                log_prior + self.sharpness * lift - history.weight * normalizer
+            })
+            .collect();
+        let total = log_sum_exp(&joint);
+        joint.into_iter().map(|joint| (joint - total).exp()).collect()
+    }
+
+    /// Nats per last item, among the items that its history doesn't hold.
+    fn log_loss(&self, last: &[(&[u32], u32)], histories: &[Tempered], log_prior: &[f64]) -> f64 {
+        let log_prob = |(&(history, target), tempered): (&(&[u32], u32), &Tempered)| {
+            let posterior = self.posterior(tempered, log_prior);
+            let prob = |item: u32| self.probs.row(item as usize).dot(&posterior);
+            let had: BTreeSet<u32> = history.iter().copied().collect();
+            let mass: f64 = had.into_iter().map(prob).sum();
+            // Rounding must not make it a probability above 1.
+            (prob(target).ln() - (1.0 - mass).max(0.0).ln()).min(0.0)
+        };
+        // Summed in order, so that the sum doesn't depend on the threads.
+        let log_probs: Vec<f64> = last.par_iter().zip(histories).map(log_prob).collect();
+        -log_probs.iter().sum::<f64>() / last.len() as f64
+    }
+
+    /// P(h) of most (power) likelihood, with one user spread evenly.
+    fn population(&self, histories: &[Tempered]) -> Result<Finite, PosteriorError> {
+        let hypotheses = self.log_normalizers.len();
+        let evenly = 1.0 / hypotheses as f64;
+        let mut shares = vec![evenly; hypotheses];
         for _ in 0..PRIOR_STEPS {
-            let mut shares = vec![1.0 / hypotheses as f64; hypotheses];
-            for evidence in &evidence {
-                let probs = prior.posterior(evidence)?.probs();
-                shares.iter_mut().zip(probs).for_each(|(share, prob)| *share += prob);
+            let log_prior: Vec<f64> = shares.iter().map(|share| share.ln()).collect();
+            shares = vec![evenly; hypotheses];
+            for history in histories {
+                let posterior = self.posterior(history, &log_prior);
+                shares.iter_mut().zip(posterior).for_each(|(share, prob)| *share += prob);
             }
-            prior = Finite::new(&shares)?;
         }
-        Ok(prior)
+        Finite::new(&shares)
     }
 }
 
@@ -239,12 +291,6 @@ impl Predictive for HypothesisModel {
         let log_probs = self.predict(history).expect("a history of the catalog's items");
         out.copy_from_slice(&log_probs);
     }
-}
-
-/// log Σₕ P(h|X) P(x|h) of one item.
-fn mixed(posterior: &FinitePosterior, log_probs: ArrayView1<'_, f64>) -> f64 {
-    let possible = posterior.log_probs().iter().zip(log_probs).filter(|(p, _)| p.is_finite());
-    log_sum_exp(&possible.map(|(p, log_prob)| p + log_prob).collect::<Vec<_>>())
 }
 
 /// log of an item's share of all events, as many more being spread evenly as there are items.

@@ -1,8 +1,8 @@
 //! What a language model says of every item under hypotheses said in words.
 
-use ndarray::{Array1, Array2, ArrayView1};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
 
-use crate::error::same_length;
+use crate::error::{in_range, same_length};
 use crate::{PosteriorError, choice_log_probs};
 
 /// log p(x|h) of every item's text under every hypothesis, and log p(x|∅) under a null context.
@@ -11,6 +11,8 @@ pub struct HypothesisScores {
     names: Vec<String>,
     scores: Array2<f64>,
     null_scores: Array1<f64>,
+    /// `[items, hypotheses + 1]`
+    lifts: Array2<f64>,
 }
 
 impl HypothesisScores {
@@ -22,7 +24,7 @@ impl HypothesisScores {
     /// # Errors
     /// [`PosteriorError::Empty`] without hypotheses or items, [`PosteriorError::Length`] for numbers
     /// of names or null scores that don't agree with the scores, [`PosteriorError::OutOfRange`] for
-    /// NaN or +∞, and for a null score of −∞.
+    /// a score that isn't finite.
     pub fn new(
         names: Vec<String>,
         scores: Array2<f64>,
@@ -35,9 +37,16 @@ impl HypothesisScores {
             }
         }
         same_length("names of hypotheses", hypotheses, names.len())?;
-        let nowhere = Array1::zeros(items);
-        choice_log_probs(scores.view(), null_scores.view(), nowhere.view(), 0.0)?;
-        Ok(Self { names, scores, null_scores })
+        same_length("null scores", items, null_scores.len())?;
+        for &score in scores.iter().chain(&null_scores) {
+            in_range("score", score, score.is_finite(), "a finite number")?;
+        }
+        let lifts = |(item, hypothesis)| match scores.get((hypothesis, item)) {
+            Some(score) => score - null_scores[item],
+            None => 0.0,
+        };
+        let lifts = Array2::from_shape_fn((items, hypotheses + 1), lifts);
+        Ok(Self { names, scores, null_scores, lifts })
     }
 
     /// What the hypotheses are called, without "none of these".
@@ -48,6 +57,14 @@ impl HypothesisScores {
     /// How many items were scored.
     pub fn item_count(&self) -> usize {
         self.null_scores.len()
+    }
+
+    /// What each hypothesis adds to the null context, nothing for "none of these".
+    ///
+    /// # Shapes
+    /// `[items, hypotheses + 1]`
+    pub(super) fn lifts(&self) -> ArrayView2<'_, f64> {
+        self.lifts.view()
     }
 
     /// log P(x|h) over the catalog, see [`choice_log_probs`]; "none of these" is last.
