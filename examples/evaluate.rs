@@ -25,16 +25,14 @@ use clap::{Parser, ValueEnum};
 use ndarray::Array2;
 use proclivity::data::{Dataset, ItemSequences};
 use proclivity::encoder::{BertEncoder, ComputeDevice, NextItemModel, embed_cached};
-use proclivity::eval::{
-    Case, FullRanking, FullRankingConfig, Popularity, Split, paired_bootstrap, write_predictions,
-};
-use proclivity::posterior::{HypothesisConfig, Reliability};
+use proclivity::eval::{FullRankingConfig, Popularity, Split, paired_bootstrap, write_predictions};
+use proclivity::posterior::HypothesisConfig;
 use proclivity::rank::TieBreak;
 use proclivity::schema::{Catalog, Language, UserIndex};
 use proclivity::text::item_text;
 use proclivity::{
-    Ensemble, EnsembleConfig, EnsembleData, EnsembleSearch, ItemTexts, MemberConfig,
-    WeightedMember, item_counts,
+    EnsembleConfig, EnsembleData, EnsembleSearch, ItemTexts, MemberConfig, WeightedMember,
+    item_counts,
 };
 use proclivity_examples::cold::{ColdItems, ColdResult, mean};
 #[cfg(feature = "report")]
@@ -43,8 +41,8 @@ use proclivity_examples::hypotheses::{
     HypothesisArguments, HypothesisReport, in_words, most_probable,
 };
 use proclivity_examples::{
-    DatasetArguments, Decile, Evaluated, Order, Protocol, Sequences, ablation, cold_users, deciles,
-    peak_rss_mb, progress_bar, tell,
+    DatasetArguments, Evaluated, Order, Protocol, Sequences, ablation, cold_users, cross_fit,
+    deciles, peak_rss_mb, progress_bar, tell,
 };
 use serde_json::{Map, Value, json};
 
@@ -375,27 +373,6 @@ fn evaluate(
         ("validation_deciles".to_owned(), json!(validation_deciles)),
     ]);
     Ok(Evaluated { name, evaluation, json, deciles, validation_deciles })
-}
-
-/// Log loss and deciles on validation, each half under a calibration that was learned on the other:
-/// what differs on the test has drifted.
-fn cross_fit(
-    mut ensemble: Ensemble<'_>,
-    validation: &[Case<'_>],
-    ranking: &FullRanking<'_>,
-) -> Result<(f64, Vec<Decile>), Box<dyn Error>> {
-    let halves = [0, 1]
-        .map(|half| validation.iter().skip(half).step_by(2).copied().collect::<Vec<Case<'_>>>());
-    let (mut counted, mut losses) = (Reliability::new(), Vec::new());
-    for (learned_on, half) in [(&halves[0], &halves[1]), (&halves[1], &halves[0])] {
-        let calibration = ensemble.calibration(learned_on)?;
-        let model = ensemble.calibrated(calibration)?;
-        let evaluation = ranking.evaluate(&model, half, &|_| {})?;
-        evaluation.reliability().into_iter().for_each(|part| counted.merge(part));
-        losses.extend(evaluation.per_user().iter().filter_map(|user| user.log_prob));
-        ensemble = model.into_ensemble();
-    }
-    Ok((-mean(&losses), deciles(&counted)))
 }
 
 fn print_row(name: &str, result: &Map<String, Value>) {

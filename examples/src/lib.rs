@@ -28,7 +28,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 pub use ablation::{AblationRow, ablation};
 pub use cold_users::{ColdUsersRow, cold_users};
 pub use dataset::DatasetArguments;
-pub use probabilities::{Decile, Evaluated, deciles};
+pub use probabilities::{Decile, Evaluated, cross_fit, deciles};
 pub use recovery::{Recovery, recovery, shares_by_label};
 pub use split::{Order, Protocol, Sequences};
 

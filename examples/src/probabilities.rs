@@ -1,9 +1,14 @@
 //! Whether a predictive's probabilities hold, over everything that could have come next.
 
-use proclivity::eval::Evaluation;
+use std::error::Error;
+
+use proclivity::Ensemble;
+use proclivity::eval::{Case, Evaluation, FullRanking};
 use proclivity::posterior::{Reliability, ReliabilityGroups};
 use serde::Serialize;
 use serde_json::{Map, Value};
+
+use crate::cold::mean;
 
 /// A tenth of the expected hits, by rising probability.
 #[derive(Debug, Clone, Copy, Serialize)]
@@ -52,4 +57,31 @@ pub fn deciles(counted: &Reliability) -> Vec<Decile> {
             }
         })
         .collect()
+}
+
+/// Log loss and deciles on validation, each half under a calibration that was learned on the other:
+/// what differs on the test has drifted. Nothing of a single case.
+///
+/// # Errors
+/// What calibrating or ranking refuses.
+pub fn cross_fit(
+    mut ensemble: Ensemble<'_>,
+    validation: &[Case<'_>],
+    ranking: &FullRanking<'_>,
+) -> Result<(f64, Vec<Decile>), Box<dyn Error>> {
+    if validation.len() < 2 {
+        return Ok((f64::NAN, Vec::new()));
+    }
+    let halves = [0, 1]
+        .map(|half| validation.iter().skip(half).step_by(2).copied().collect::<Vec<Case<'_>>>());
+    let (mut counted, mut losses) = (Reliability::new(), Vec::new());
+    for (learned_on, half) in [(&halves[0], &halves[1]), (&halves[1], &halves[0])] {
+        let calibration = ensemble.calibration(learned_on)?;
+        let model = ensemble.calibrated(calibration)?;
+        let evaluation = ranking.evaluate(&model, half, &|_| {})?;
+        evaluation.reliability().into_iter().for_each(|part| counted.merge(part));
+        losses.extend(evaluation.per_user().iter().filter_map(|user| user.log_prob));
+        ensemble = model.into_ensemble();
+    }
+    Ok((-mean(&losses), deciles(&counted)))
 }
