@@ -77,7 +77,7 @@ impl<'a> Ensemble<'a> {
         Ok(CalibratedEnsemble { ensemble: self, calibration })
     }
 
-    /// The inverse temperature of each member that doesn't state log-probabilities.
+    /// The inverse temperature of each member whose scores are no log-probabilities as they are.
     fn powers(&self, cases: &[&Case<'_>]) -> Result<Vec<f64>, ProclivityError> {
         let stride = cases.len().div_ceil(TEMPERATURE_CASES).max(1);
         let some: Vec<&Case<'_>> = cases.iter().step_by(stride).copied().collect();

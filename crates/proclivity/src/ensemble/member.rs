@@ -123,12 +123,10 @@ impl<'a> Member<'a> {
         })
     }
 
-    /// Whether the scores are log-probabilities as they are.
+    /// Whether the scores are log-probabilities as they are. A sequence encoder's aren't: it is trained
+    /// until it ranks best, and is too sure by then.
     pub(super) fn is_log_prob(&self) -> bool {
-        matches!(
-            self,
-            Self::NextStep(_) | Self::Popularity(_) | Self::Sequence(_) | Self::Hypotheses(_)
-        )
+        matches!(self, Self::NextStep(_) | Self::Popularity(_) | Self::Hypotheses(_))
     }
 
     /// Writes the scores, `[histories, items]`.
