@@ -40,6 +40,7 @@ impl Default for HypothesisPrompt {
 /// `progress` is told how many of (interests + 1) · distinct texts scores there are.
 ///
 /// # Errors
+/// [`ProclivityError::Empty`] without interests, before anything is scored,
 /// [`ProclivityError::Encoder`] for what scoring refuses, [`ProclivityError::Posterior`] for what
 /// [`HypothesisScores::new`] does.
 pub fn score_hypotheses(
@@ -52,6 +53,9 @@ pub fn score_hypotheses(
 ) -> Result<HypothesisScores, ProclivityError> {
     let words = interests.iter().map(|interest| interest.trim());
     let names: Vec<String> = words.filter(|words| !words.is_empty()).map(str::to_owned).collect();
+    if names.is_empty() {
+        return Err(ProclivityError::Empty { what: "interests" });
+    }
     let mut prompts = vec![prompt.nothing.clone()];
     prompts.extend(names.iter().map(|words| prompt.interest.replace("{}", words)));
     let prompts: Vec<&str> = prompts.iter().map(String::as_str).collect();
