@@ -54,9 +54,12 @@ struct Arguments {
     /// First blocks to leave as they are, and the embeddings, which are left in any case.
     #[arg(long, default_value_t = 0)]
     frozen: usize,
-    /// How long to train, about.
+    /// How long to train, about; the steps that fit in depend on the machine.
     #[arg(long, default_value_t = 30.0)]
     minutes: f64,
+    /// Optimiser steps, instead: the same weights on every machine.
+    #[arg(long, conflicts_with = "minutes")]
+    steps: Option<usize>,
     /// Texts of a sequence that a batch takes.
     #[arg(long, default_value_t = ContrastiveConfig::default().window)]
     window: usize,
@@ -187,7 +190,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Settings with as many batches as the time allows, by a few that are tried.
+/// Settings with the steps that are asked for, or as many as the time allows, by a few that are tried.
 fn plan(
     arguments: &Arguments,
     encoder: &TunableEncoder,
@@ -203,6 +206,10 @@ fn plan(
     };
     config.optimizer.learning_rate = arguments.learning_rate;
     config.optimizer.patience = config.epochs;
+    if let Some(steps) = arguments.steps {
+        config.batches_per_epoch = steps.div_ceil(config.epochs.max(1)).max(1);
+        return Ok(config);
+    }
     let tried = ContrastiveConfig { epochs: 1, batches_per_epoch: TRIED, ..config.clone() };
     let start = Instant::now();
     let mut ends = Vec::new();

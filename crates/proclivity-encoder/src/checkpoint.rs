@@ -4,6 +4,7 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokenizers::Tokenizer;
 
@@ -42,6 +43,29 @@ pub(crate) fn parse_json<T: DeserializeOwned>(
 ) -> Result<T, EncoderError> {
     serde_json::from_slice(bytes)
         .map_err(|source| EncoderError::Json { path: path.to_owned(), source })
+}
+
+/// A `config.json` of one of these families; another family's is refused before what it lacks.
+pub(crate) fn parse_config<T: DeserializeOwned>(
+    path: &Path,
+    bytes: &[u8],
+    families: &[&str],
+    expected: &'static str,
+) -> Result<T, EncoderError> {
+    #[derive(Deserialize)]
+    struct Family {
+        model_type: String,
+    }
+    let Family { model_type } = parse_json(path, bytes)?;
+    if !families.contains(&model_type.as_str()) {
+        return Err(EncoderError::Unsupported {
+            path: path.to_owned(),
+            field: "model_type",
+            value: model_type,
+            expected,
+        });
+    }
+    parse_json(path, bytes)
 }
 
 /// A tokenizer all of whose ids, those that it puts around a text included, have a row in an embedding

@@ -141,6 +141,11 @@ fn another_architecture_names_the_field() {
             );
         }
     }
+    let [encoder, decoder, _] = kinds();
+    for (kind, other) in [(&encoder, &decoder), (&decoder, &encoder)] {
+        let error = (kind.load)(&other.directory).unwrap_err();
+        assert!(matches!(error, EncoderError::Unsupported { field: "model_type", .. }), "{error}");
+    }
     let error = refused(&causal, |directory| {
         edit_json(&directory.join("config.json"), |config| {
             config.insert("model_type".to_owned(), json!("llama"));

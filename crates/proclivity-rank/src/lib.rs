@@ -7,7 +7,6 @@ mod dot;
 mod error;
 mod explain;
 mod explore;
-mod log_sum_exp;
 mod mask;
 mod rerank;
 mod scan;

@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::activation::Activation;
 use crate::EncoderError;
+use crate::checkpoint::parse_config;
 
 /// As far as inference needs it.
 #[derive(Debug, Clone, Deserialize)]
@@ -80,6 +81,13 @@ impl Positions {
 }
 
 impl BertConfig {
+    const FAMILIES: &str = "bert, roberta, xlm-roberta or mpnet";
+
+    pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<Self, EncoderError> {
+        let families = ["bert", "roberta", "xlm-roberta", "mpnet"];
+        parse_config(path, bytes, &families, Self::FAMILIES)
+    }
+
     pub(super) fn architecture(&self, path: &Path) -> Result<Architecture, EncoderError> {
         let refuse = |field, value: String, expected| {
             Err(EncoderError::Unsupported { path: path.to_owned(), field, value, expected })
@@ -88,10 +96,7 @@ impl BertConfig {
             "bert" => Variant::Bert,
             "roberta" | "xlm-roberta" => Variant::Roberta,
             "mpnet" => Variant::Mpnet,
-            other => {
-                let expected = "bert, roberta, xlm-roberta or mpnet";
-                return refuse("model_type", other.to_owned(), expected);
-            }
+            other => return refuse("model_type", other.to_owned(), Self::FAMILIES),
         };
         let Some(activation) = Activation::of_config(&self.hidden_act) else {
             return refuse("hidden_act", self.hidden_act.clone(), Activation::IN_CONFIG);

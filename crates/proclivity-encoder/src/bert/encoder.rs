@@ -14,7 +14,7 @@ use super::network::{Bert, Texts};
 use super::pooling::Pooling;
 use super::sentence::{Layer, Modules, Prompts, SentenceConfig, unit};
 use super::trainable::TrainableBert;
-use crate::checkpoint::{parse_json, parse_tokenizer, read};
+use crate::checkpoint::{parse_tokenizer, read};
 use crate::finetune::State;
 use crate::product::keep_freed_memory;
 use crate::weights::WeightFiles;
@@ -91,7 +91,7 @@ impl BertEncoder {
         let transformer = modules.transformer();
         let config_path = transformer.join("config.json");
         let config_bytes = read(&config_path)?;
-        let config: BertConfig = parse_json(&config_path, &config_bytes)?;
+        let config = BertConfig::parse(&config_path, &config_bytes)?;
         let architecture = config.architecture(&config_path)?;
 
         let tokenizer_path = transformer.join("tokenizer.json");

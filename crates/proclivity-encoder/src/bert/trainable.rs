@@ -13,7 +13,7 @@ use super::activation::Activation;
 use super::config::{Architecture, BertConfig, Positions, Variant};
 use super::network::relative_bucket;
 use super::sentence::Modules;
-use crate::checkpoint::{parse_json, read};
+use crate::checkpoint::read;
 use crate::finetune::{self, Names, ParameterLoader, attention};
 use crate::vectorized::Gate;
 use crate::weights::WeightFiles;
@@ -74,7 +74,7 @@ impl TrainableBert {
     ) -> Result<(Self, Names, PathBuf), EncoderError> {
         let transformer = Modules::read(directory)?.transformer();
         let path = transformer.join("config.json");
-        let config: BertConfig = parse_json(&path, &read(&path)?)?;
+        let config = BertConfig::parse(&path, &read(&path)?)?;
         let architecture = config.architecture(&path)?;
         let weights = WeightFiles::open(&transformer)?;
         let inner = device.burn().clone().inner();

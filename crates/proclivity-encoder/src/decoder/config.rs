@@ -5,6 +5,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use crate::EncoderError;
+use crate::checkpoint::parse_config;
 
 /// `config.json`, as far as inference needs it.
 #[derive(Debug, Clone, Deserialize)]
@@ -105,13 +106,14 @@ pub(super) struct Biases {
 }
 
 impl DecoderConfig {
+    pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<Self, EncoderError> {
+        parse_config(path, bytes, &["llama", "qwen2", "qwen3"], "llama, qwen2 or qwen3")
+    }
+
     pub(super) fn validate(&self, path: &Path) -> Result<(), EncoderError> {
         let refuse = |field, value: String, expected| {
             Err(EncoderError::Unsupported { path: path.to_owned(), field, value, expected })
         };
-        if !["llama", "qwen2", "qwen3"].contains(&self.model_type.as_str()) {
-            return refuse("model_type", self.model_type.clone(), "llama, qwen2 or qwen3");
-        }
         if self.hidden_act != "silu" {
             return refuse("hidden_act", self.hidden_act.clone(), "silu");
         }

@@ -46,7 +46,7 @@ impl Checkpoint {
     fn of_directory(directory: &Path) -> Result<Self, EncoderError> {
         let config_path = directory.join("config.json");
         let config_bytes = read(&config_path)?;
-        let config = parse_json(&config_path, &config_bytes)?;
+        let config = DecoderConfig::parse(&config_path, &config_bytes)?;
         let tokenizer_path = directory.join("tokenizer.json");
         let tokenizer_bytes = read(&tokenizer_path)?;
         let generation_path = directory.join("generation_config.json");
@@ -70,7 +70,7 @@ impl Checkpoint {
     fn of_gguf(path: &Path) -> Result<Self, EncoderError> {
         let file = crate::gguf::GgufFile::open(path)?;
         let config_bytes = file.config()?.to_string().into_bytes();
-        let mut config: DecoderConfig = parse_json(path, &config_bytes)?;
+        let mut config = DecoderConfig::parse(path, &config_bytes)?;
         config.rotary_factors = file.rotary_factors()?;
         let beside = path.with_file_name("tokenizer.json");
         let (tokenizer_path, tokenizer_bytes) = match file.tokenizer()? {

@@ -8,7 +8,7 @@ use burn::tensor::{Int, Tensor, TensorData};
 
 use super::config::DecoderConfig;
 use super::rotary::{Rotary, Rotation, rotate};
-use crate::checkpoint::{parse_json, read};
+use crate::checkpoint::read;
 use crate::finetune::{Names, ParameterLoader, activate, attention};
 use crate::vectorized::Gate;
 use crate::weights::WeightFiles;
@@ -67,7 +67,7 @@ impl TrainableDecoder {
         device: &ComputeDevice,
     ) -> Result<(Self, Names), EncoderError> {
         let path = directory.join("config.json");
-        let config: DecoderConfig = parse_json(&path, &read(&path)?)?;
+        let config = DecoderConfig::parse(&path, &read(&path)?)?;
         config.validate(&path)?;
         let weights = WeightFiles::open(directory)?;
         let inner = device.burn().clone().inner();

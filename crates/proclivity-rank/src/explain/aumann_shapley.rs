@@ -1,9 +1,9 @@
 //! How a log probability that is no sum splits among what moved it: Aumann–Shapley values.
 
 use ndarray::ArrayView2;
+use proclivity_posterior::log_sum_exp;
 
 use crate::RankError;
-use crate::log_sum_exp::log_sum_exp;
 
 /// What each source moved a value by, on the way from none of them to all.
 #[derive(Debug, Clone, PartialEq)]
@@ -126,7 +126,7 @@ pub fn attribute_log_prob(
         for (weight, row) in weights.iter().zip(contributions.rows()) {
             probs.iter_mut().zip(row).for_each(|(logit, value)| *logit += weight * value);
         }
-        let log_prob = probs[index] - log_sum_exp(probs.iter().copied());
+        let log_prob = probs[index] - log_sum_exp(&probs);
         let total = probs[index] - log_prob;
         probs.iter_mut().for_each(|logit| *logit = (*logit - total).exp());
         for (slope, row) in gradient.iter_mut().zip(contributions.rows()) {

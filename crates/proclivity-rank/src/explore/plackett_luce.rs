@@ -1,10 +1,11 @@
 //! The Plackett–Luce policy: a softmax that is drawn from without replacement.
 
+use proclivity_posterior::log_sum_exp;
 use rand::distr::Open01;
 use rand::{Rng, RngExt};
 
 use crate::RankError;
-use crate::log_sum_exp::log_sum_exp;
+use crate::top_k::log_mass;
 
 /// A random ranking: each place is drawn by softmax from the items that are left.
 ///
@@ -59,7 +60,7 @@ impl PlackettLuce {
         }
         // The largest first, so that no quotient overflows.
         log_probs.iter_mut().for_each(|score| *score = (*score - largest) / temperature);
-        let total = log_sum_exp(log_probs.iter().copied());
+        let total = log_sum_exp(&log_probs);
         log_probs.iter_mut().for_each(|score| *score -= total);
         let possible = log_probs.iter().filter(|value| value.is_finite()).count();
         Ok(Self { log_probs, possible })
@@ -120,14 +121,13 @@ impl PlackettLuce {
             }
         }
         // From the end, so that what is left is a sum and never a difference from 1.
-        let rest = self.log_probs.iter().zip(&listed).filter(|(_, listed)| !**listed);
-        let mut left = log_sum_exp(rest.map(|(log_prob, _)| *log_prob));
+        let mut left = log_mass(&self.log_probs, |item| !listed[item as usize]);
         let mut propensities: Vec<f64> = list
             .iter()
             .rev()
             .map(|&item| {
                 let log_prob = self.log_probs[item as usize];
-                left = log_sum_exp([left, log_prob].into_iter());
+                left = log_sum_exp(&[left, log_prob]);
                 if log_prob.is_finite() { (log_prob - left).exp() } else { 0.0 }
             })
             .collect();
