@@ -57,7 +57,7 @@ struct Arguments {
     /// How long to train, about; the steps that fit in depend on the machine.
     #[arg(long, default_value_t = 30.0)]
     minutes: f64,
-    /// Optimiser steps, instead: the same weights on every machine.
+    /// Optimiser steps instead, rounded up to whole epochs: the same plan on every machine.
     #[arg(long, conflicts_with = "minutes")]
     steps: Option<usize>,
     /// Texts of a sequence that a batch takes.
