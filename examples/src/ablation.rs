@@ -57,7 +57,6 @@ pub fn ablation(
             loss: paired_bootstrap(&whole, &of, 10_000, 0.95, 0)?,
         })
     };
-    let cases = search.ranking_cases(&ensemble, &split.validation)?;
     let weights = config.weights();
     let bar = progress_bar(2 * weights.len() + 1, "ablation");
     let mut rows = Vec::new();
@@ -67,7 +66,8 @@ pub fn ablation(
             let (how, weight) = if weights[at] == 0.0 { ("with", 0.3) } else { ("without", 0.0) };
             let mut others = weights.clone();
             others[at] = weight;
-            let (pool, _) = search.weights.fit(&LogLinearPool::new(others)?, &cases)?;
+            let others = LogLinearPool::new(others)?;
+            let (pool, _) = search.weigh(&ensemble, &others, &split.validation)?;
             ensemble = ensemble.with_pool(pool)?;
             rows.push(row(format!("{how} {name}"), &told(&ensemble)?)?);
         }
@@ -90,8 +90,7 @@ pub fn ablation(
         }
         let data = EnsembleData { texts: None, hypotheses: None, ..*data };
         let ensemble = without.fit(&split.train, &data)?;
-        let cases = search.ranking_cases(&ensemble, &split.validation)?;
-        let (pool, _) = search.weights.fit(ensemble.pool(), &cases)?;
+        let (pool, _) = search.weigh(&ensemble, ensemble.pool(), &split.validation)?;
         rows.push(row("without texts".to_owned(), &told(&ensemble.with_pool(pool)?)?)?);
     }
     bar.finish_and_clear();

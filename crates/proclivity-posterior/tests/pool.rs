@@ -165,16 +165,20 @@ proptest! {
             Array2::from_shape_vec((1, ITEMS), user.scores.clone()).unwrap()
         ];
         let target = user.allowed()[0];
-        let around = LogLinearPool::new(vec![1.0, 0.5, 0.0]).unwrap();
-        let case =
-            RankingCase::new(members.view(), &user.excluded, target as u32, &around, top).unwrap();
+        let pool = |weights: &[f64]| LogLinearPool::new(weights.to_vec()).unwrap();
+        let case = |pools: &[LogLinearPool]| {
+            RankingCase::new(members.view(), &user.excluded, target as u32, pools, top).unwrap()
+        };
+        let known = case(&[pool(&[1.0, 0.5, 0.0]), pool(&weights)]);
+        let case = case(&[pool(&[1.0, 0.5, 0.0])]);
         let mut scores = vec![0.0; ITEMS];
-        LogLinearPool::new(weights.clone()).unwrap().scores(members.view(), &mut scores).unwrap();
+        pool(&weights).scores(members.view(), &mut scores).unwrap();
         let allowed = user.allowed();
         let rivals = allowed.iter().filter(|&&item| item != target);
         let rank = 1 + rivals.filter(|&&item| scores[item] >= scores[target]).count();
         let range = case.rank(&weights);
         prop_assert!(range.first <= rank && rank <= range.last);
+        prop_assert_eq!(known.rank(&weights).first.min(top + 1), rank.min(top + 1));
         if top >= allowed.len() {
             prop_assert_eq!((range.first, range.last), (rank, rank));
         }
@@ -279,7 +283,7 @@ fn the_search_finds_the_member_that_ranks() {
                 let signal = [0.0, 1.5, -1.0][member] * f64::from(u8::from(item == target));
                 signal + rng.random_range(-1.0..1.0)
             });
-            RankingCase::new(scores.view(), &[], target as u32, &around, ITEMS).unwrap()
+            RankingCase::new(scores.view(), &[], target as u32, &[], ITEMS).unwrap()
         })
         .collect();
     let search = WeightSearch::default();
@@ -291,6 +295,17 @@ fn the_search_finds_the_member_that_ranks() {
     assert_eq!(*noise, 1.0);
     assert!(*truth > 2.0 && *reverse < -0.5, "{:?}", pool.weights());
     assert!(ndcg > 0.9, "{ndcg}");
+}
+
+#[test]
+fn a_pool_turned_over_is_not_taken_for_a_good_one() {
+    // The item is above nine tenths of the others by the one member, whose best rivals are all
+    // behind it once the weight is negative.
+    let members = Array2::from_shape_fn((1, 1000), |(_, item)| item as f64);
+    let case = RankingCase::new(members.view(), &[], 900, &[], 10).unwrap();
+    let turned = LogLinearPool::new(vec![-1.0]).unwrap();
+    let search = WeightSearch { cutoff: 9, ..WeightSearch::default() };
+    assert_eq!(search.ndcg(&turned, &[case]).unwrap(), 0.0);
 }
 
 #[test]
@@ -437,7 +452,7 @@ fn what_doesnt_fit_is_refused() {
     }
     assert!(LogLinearPool::new(vec![]).is_err() && LogLinearPool::new(vec![f64::NAN]).is_err());
     let pool = LogLinearPool::new(vec![1.0, 1.0]).unwrap();
-    let case = |target| RankingCase::new(user.members.view(), &user.excluded, target, &pool, 5);
+    let case = |target| RankingCase::new(user.members.view(), &user.excluded, target, &[], 5);
     assert!(case(user.excluded[0]).is_err() && case(99).is_err());
     let one = LogLinearPool::new(vec![1.0]).unwrap();
     assert!(WeightSearch::default().fit(&one, &[case(free).unwrap()]).is_err());

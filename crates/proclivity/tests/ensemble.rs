@@ -8,9 +8,10 @@ use ndarray::{Array1, Array2, Axis};
 use proclivity::encoder::{
     ComputeDevice, NextItemConfig, NextItemData, NextItemModel, NextItemTraining, OptimizerConfig,
 };
+use proclivity::eval::metrics::ndcg;
 use proclivity::eval::{Case, FullRankingConfig};
 use proclivity::posterior::{
-    HypothesisConfig, HypothesisScores, LinearConfig, NextStepConfig, Predictive,
+    HypothesisConfig, HypothesisScores, LinearConfig, LogLinearPool, NextStepConfig, Predictive,
 };
 use proclivity::rank::TieBreak;
 use proclivity::{
@@ -114,6 +115,32 @@ fn the_chosen_ensemble_is_no_worse_than_any_member_and_does_not_depend_on_thread
             assert!((got - alone).abs() < 1e-9, "{member:?}: {got} for {alone}");
         }
     }
+}
+
+#[test]
+fn the_ndcg_of_the_choice_is_that_of_a_ranking_of_all_items() {
+    let walks = walks(200);
+    let (train, validation, _) = split(&walks);
+    let is_new = |case: &Case<'_>| !case.history.contains(&case.target);
+    let validation: Vec<Case<'_>> = validation.into_iter().filter(is_new).collect();
+    let texts = texts();
+    let data = EnsembleData { items: ITEMS, texts: Some(&texts), sequence: &[], hypotheses: None };
+    let ties = ties();
+    let ranking = FullRankingConfig::default().build(&item_counts(&train, ITEMS), &ties).unwrap();
+    let ranked = |ensemble: &proclivity::Ensemble<'_>| {
+        let ranks = ranking.ranks(ensemble, &validation).unwrap();
+        ranks.iter().map(|ranks| ndcg(ranks, 10)).sum::<f64>() / ranks.len() as f64
+    };
+    // Few rivals, and weights that start upside down: what a search counts isn't what a ranking does.
+    let search = EnsembleSearch { top: 10, ..EnsembleSearch::default() };
+    let chosen = search.run(&data, &train, &validation, &ties, &mut |_, _| ()).unwrap();
+    let fitted = chosen.config.fit(&train, &data).unwrap();
+    assert!((ranked(&fitted) - chosen.ndcg).abs() < 1e-12);
+    let turned: Vec<f64> = chosen.config.weights().iter().map(|weight| -weight).collect();
+    let start = LogLinearPool::new(turned).unwrap();
+    let (pool, found) = search.weigh(&fitted, &start, &validation).unwrap();
+    let found_pool = fitted.with_pool(pool).unwrap();
+    assert!((ranked(&found_pool) - found).abs() < 1e-12);
 }
 
 #[test]

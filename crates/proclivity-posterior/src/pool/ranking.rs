@@ -13,9 +13,9 @@ use crate::{LogLinearPool, PosteriorError};
 /// What a held-out event says about the weights of a pool: its item's scores by each member, and
 /// those of its rivals.
 ///
-/// Only rivals that some member ranks high are kept, and for the others each member's smallest and
-/// largest score. A rank is therefore exact whenever no rival that was left out can reach the item,
-/// and a range otherwise.
+/// Only rivals that a member or a known pool ranks high are kept, some that stand for the rest, and
+/// for the others each member's smallest and largest score. A rank is therefore exact whenever no
+/// rival that was left out can reach the item, and a range otherwise.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RankingCase {
     target: Vec<f64>,
@@ -36,9 +36,11 @@ pub struct RankRange {
 }
 
 impl RankingCase {
-    /// Keeps the `top` highest candidates of each member, and of the pool `around`.
+    /// Keeps the `top` highest candidates of each member and of each pool, and `top` more at equal
+    /// distances in the catalog: a pool that turns a member over has these in front of the item.
     ///
-    /// Candidates are all items but the excluded ones.
+    /// Candidates are all items but the excluded ones. Under a member alone and under each of the
+    /// `pools`, [`RankRange::first`] is the rank wherever that is at most `top`.
     ///
     /// # Shapes
     /// `member_scores`: `[members, items]`
@@ -51,7 +53,7 @@ impl RankingCase {
         member_scores: ArrayView2<'_, f64>,
         excluded: &[u32],
         target: u32,
-        around: &LogLinearPool,
+        pools: &[LogLinearPool],
         top: usize,
     ) -> Result<Self, PosteriorError> {
         let items = member_scores.ncols();
@@ -74,9 +76,6 @@ impl RankingCase {
                 });
             }
         }
-        let mut pooled = vec![0.0; items];
-        around.scores(member_scores, &mut pooled)?;
-
         let candidates: Vec<u32> =
             (0..items as u32).filter(|&item| is_rival[item as usize]).collect();
         let mut kept = vec![false; items];
@@ -99,8 +98,16 @@ impl RankingCase {
                 }
             }
         };
-        keep_top(ArrayView1::from(&pooled));
         member_scores.rows().into_iter().for_each(&mut keep_top);
+        let mut pooled = vec![0.0; items];
+        for pool in pools {
+            pool.scores(member_scores, &mut pooled)?;
+            keep_top(ArrayView1::from(&pooled));
+        }
+        if top > 0 {
+            let spread = candidates.iter().step_by(candidates.len().div_ceil(top).max(1));
+            spread.for_each(|&item| kept[item as usize] = true);
+        }
         let (kept, left_out): (Vec<usize>, Vec<usize>) =
             candidates.iter().map(|&item| item as usize).partition(|&item| kept[item]);
         let bounds = member_scores.rows().into_iter().map(|scores| {
@@ -180,9 +187,9 @@ impl WeightSearch {
     /// NDCG.
     ///
     /// The first weight that isn't 0 stays as it is, since ranking knows weights only up to their
-    /// scale, and a member that starts at 0 stays out. An item whose rank is a range counts at its first rank: at a cutoff well below the
-    /// `top` of the cases the difference is small, and [`RankingCase::rank`] tells how often there
-    /// is any. The result doesn't depend on threads.
+    /// scale, and a member that starts at 0 stays out. The NDCG is [`ndcg`](Self::ndcg)'s and never
+    /// below the pool's own: to be sure of it, build the cases anew with the pool among those that
+    /// they know, and search again until both agree. The result doesn't depend on threads.
     ///
     /// # Errors
     /// [`PosteriorError::Empty`] without cases, [`PosteriorError::Length`] for cases of another
@@ -192,27 +199,47 @@ impl WeightSearch {
         start: &LogLinearPool,
         cases: &[RankingCase],
     ) -> Result<(LogLinearPool, f64), PosteriorError> {
-        self.validate()?;
-        if cases.is_empty() {
-            return Err(PosteriorError::Empty { what: "ranking cases" });
-        }
-        for case in cases {
-            same_length("members of a case", start.weights().len(), case.target.len())?;
-        }
+        self.check(start, cases)?;
         let taking_part = |&member: &usize| start.weights()[member] != 0.0;
         let free: Vec<usize> = (0..start.weights().len()).filter(taking_part).skip(1).collect();
         let mut weights = start.weights().to_vec();
         let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
         let ndcg = coordinate_search(&mut weights, &free, self, &mut rng, |weights| {
-            let gains: Vec<f64> = cases
-                .par_iter()
-                .map(|case| case.rank(weights).first)
-                .map(|rank| if rank > self.cutoff { 0.0 } else { 1.0 / (rank as f64 + 1.0).log2() })
-                .collect();
-            gains.iter().sum::<f64>() / cases.len() as f64
+            mean_ndcg(weights, cases, self.cutoff)
         });
         Ok((LogLinearPool::new(weights)?, ndcg))
     }
+
+    /// The NDCG of held-out events under a pool, each at [`RankRange::first`]: a bound from above,
+    /// and exact for a member alone and for pools that the cases know, if their `top` is at least
+    /// the cutoff.
+    ///
+    /// # Errors
+    /// As [`fit`](Self::fit).
+    pub fn ndcg(&self, pool: &LogLinearPool, cases: &[RankingCase]) -> Result<f64, PosteriorError> {
+        self.check(pool, cases)?;
+        Ok(mean_ndcg(pool.weights(), cases, self.cutoff))
+    }
+
+    fn check(&self, pool: &LogLinearPool, cases: &[RankingCase]) -> Result<(), PosteriorError> {
+        self.validate()?;
+        if cases.is_empty() {
+            return Err(PosteriorError::Empty { what: "ranking cases" });
+        }
+        let members = pool.weights().len();
+        cases
+            .iter()
+            .try_for_each(|case| same_length("members of a case", members, case.target.len()))
+    }
+}
+
+fn mean_ndcg(weights: &[f64], cases: &[RankingCase], cutoff: usize) -> f64 {
+    let gains: Vec<f64> = cases
+        .par_iter()
+        .map(|case| case.rank(weights).first)
+        .map(|rank| if rank > cutoff { 0.0 } else { 1.0 / (rank as f64 + 1.0).log2() })
+        .collect();
+    gains.iter().sum::<f64>() / cases.len() as f64
 }
 
 /// Climbs an objective by one coordinate at a time, and returns its value.

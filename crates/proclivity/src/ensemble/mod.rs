@@ -6,6 +6,7 @@ mod fitted;
 mod hypotheses;
 mod member;
 mod select;
+mod weigh;
 
 pub use calibrate::{CalibratedEnsemble, Calibration};
 pub use config::{EnsembleConfig, MemberConfig, WeightedMember};

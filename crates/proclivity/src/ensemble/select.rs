@@ -2,8 +2,8 @@
 
 use proclivity_eval::{Case, FullRankingConfig};
 use proclivity_posterior::{
-    HypothesisConfig, LinearConfig, LogLinearPool, NextStepConfig, Precision, RankingCase,
-    Timescale, WeightSearch,
+    HypothesisConfig, LinearConfig, LogLinearPool, NextStepConfig, Precision, Timescale,
+    WeightSearch,
 };
 use proclivity_rank::TieBreak;
 use serde::{Deserialize, Serialize};
@@ -18,12 +18,16 @@ use crate::{
 /// How an ensemble is chosen: each member's hyper-parameters by the NDCG@10 that it has alone, then
 /// the weights by the NDCG@10 of the pool, then members that bring nothing are left out.
 ///
+/// Weights are searched over each validation case's strongest rivals. The pool that is found is then
+/// ranked among all items, what stands in front there joins the rivals, and the search goes on until
+/// its own count and the ranking agree.
+///
 /// | parameter | default | purpose | range |
 /// |---|---|---|---|
 /// | `cubic_items` | 20,000 | largest catalog for members whose cost is cubic in the items | any |
 /// | `two_timescale_items` | 5,000 | largest catalog for EASE and for linear members of two timescales | any |
 /// | `sweeps` | 1 | passes over next-step's parameters | any |
-/// | `top` | 50 | rivals by each member that a validation case keeps | from 1 |
+/// | `top` | 50 | rivals by each member and pool that a validation case keeps | from the cutoff |
 /// | `worth` | 0.0002 | NDCG@10 that a member has to bring on validation to be kept | any |
 /// | `weights` | [`WeightSearch`] | the search of weights | |
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -132,68 +136,13 @@ impl EnsembleSearch {
         });
         let start = EnsembleConfig { members: weighted.collect() };
         let pool = LogLinearPool::new(start.weights())?;
-        let mut ensemble = Ensemble { members, pool, items: data.items };
-        progress("scoring", 0.8);
-        // Once around the start, once around what that led to, so that what ranks high there is kept.
-        let cases = self.ranking_cases(&ensemble, validation)?;
-        progress("weights", 0.85);
-        let (pool, _) = self.weights.fit(ensemble.pool(), &cases)?;
-        drop(cases);
-        ensemble = ensemble.with_pool(pool)?;
-        let cases = self.ranking_cases(&ensemble, validation)?;
-        progress("weights", 0.9);
-        let (pool, ndcg) = self.weigh(ensemble.pool(), &cases)?;
+        let ensemble = Ensemble { members, pool, items: data.items };
+        progress("weights", 0.8);
+        let (pool, ndcg) = self.weigh_and_drop(&ensemble, validation)?;
         progress("weights", 1.0);
         let mut config = start.with_weights(pool.weights());
         config.members.retain(|member| member.weight != 0.0);
         Ok(EnsembleSelection { config, ndcg, tried })
-    }
-
-    /// What held-out events say about weights: computed once, for every weighting of the members.
-    ///
-    /// Cases whose target stands in the history say nothing here and are left out.
-    ///
-    /// # Errors
-    /// [`ProclivityError::Posterior`] for an item outside of the catalog.
-    pub fn ranking_cases(
-        &self,
-        ensemble: &Ensemble<'_>,
-        validation: &[Case<'_>],
-    ) -> Result<Vec<RankingCase>, ProclivityError> {
-        let cases: Vec<&Case<'_>> =
-            validation.iter().filter(|case| !case.history.contains(&case.target)).collect();
-        ensemble.each(&cases, |case, scores| {
-            let (history, target, around) = (case.history, case.target, ensemble.pool());
-            Ok(RankingCase::new(scores.view(), history, target, around, self.top)?)
-        })
-    }
-
-    /// The best weights that a search from `start` finds; then, one by one, members whose absence
-    /// costs less than `worth` get a weight of 0, others being weighed anew. The NDCG@10 with it.
-    ///
-    /// # Errors
-    /// [`ProclivityError::Posterior`] without cases or for those of other members.
-    pub fn weigh(
-        &self,
-        start: &LogLinearPool,
-        cases: &[RankingCase],
-    ) -> Result<(LogLinearPool, f64), ProclivityError> {
-        let (mut pool, mut best) = self.weights.fit(start, cases)?;
-        loop {
-            let members = pool.weights().len();
-            let kept: Vec<usize> = (0..members).filter(|&m| pool.weights()[m] != 0.0).collect();
-            let mut least: Option<(LogLinearPool, f64)> = None;
-            for &left_out in kept.iter().filter(|_| kept.len() > 1) {
-                let fewer = self.weights.fit(&without(&pool, left_out)?, cases)?;
-                if least.as_ref().is_none_or(|(_, ndcg)| fewer.1 > *ndcg) {
-                    least = Some(fewer);
-                }
-            }
-            match least {
-                Some((fewer, ndcg)) if ndcg > best - self.worth => (pool, best) = (fewer, ndcg),
-                _ => return Ok((pool, best)),
-            }
-        }
     }
 
     /// The candidates for each member but next-step.
@@ -230,13 +179,6 @@ impl EnsembleSearch {
         }
         candidates
     }
-}
-
-/// The pool with a weight of 0 for one member.
-fn without(pool: &LogLinearPool, member: usize) -> Result<LogLinearPool, ProclivityError> {
-    let mut weights = pool.weights().to_vec();
-    weights[member] = 0.0;
-    Ok(LogLinearPool::new(weights)?)
 }
 
 /// Where the search of a weight begins: what is best for one data set is seldom far off for another.
