@@ -21,7 +21,7 @@ use proclivity::{
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-const ITEMS: usize = 40;
+const ITEMS: usize = 400;
 
 fn walks(users: usize) -> Vec<Vec<u32>> {
     let mut rng = ChaCha8Rng::seed_from_u64(3);
@@ -131,7 +131,7 @@ fn the_ndcg_of_the_choice_is_that_of_a_ranking_of_all_items() {
         let ranks = ranking.ranks(ensemble, &validation).unwrap();
         ranks.iter().map(|ranks| ndcg(ranks, 10)).sum::<f64>() / ranks.len() as f64
     };
-    // Few rivals, and weights that start upside down: what a search counts isn't what a ranking does.
+    // Few rivals of many items: what a search counts at first is more than what a ranking does.
     let search = EnsembleSearch { top: 10, ..EnsembleSearch::default() };
     let chosen = search.run(&data, &train, &validation, &ties, &mut |_, _| ()).unwrap();
     let fitted = chosen.config.fit(&train, &data).unwrap();
