@@ -22,14 +22,12 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::{Parser, ValueEnum};
-use ndarray::Array2;
 use proclivity::data::{Dataset, ItemSequences};
-use proclivity::encoder::{BertEncoder, ComputeDevice, NextItemModel, embed_cached};
+use proclivity::encoder::{ComputeDevice, NextItemModel};
 use proclivity::eval::{FullRankingConfig, Popularity, Split, paired_bootstrap, write_predictions};
 use proclivity::posterior::HypothesisConfig;
 use proclivity::rank::TieBreak;
-use proclivity::schema::{Catalog, Language, UserIndex};
-use proclivity::text::item_text;
+use proclivity::schema::{Catalog, UserIndex};
 use proclivity::{
     EnsembleConfig, EnsembleData, EnsembleSearch, ItemTexts, MemberConfig, WeightedMember,
     item_counts,
@@ -42,7 +40,7 @@ use proclivity_examples::hypotheses::{
 };
 use proclivity_examples::{
     DatasetArguments, Evaluated, Order, Protocol, Sequences, ablation, cold_users, cross_fit,
-    deciles, peak_rss_mb, progress_bar, tell,
+    deciles, embed_items, peak_rss_mb, progress_bar, tell,
 };
 use serde_json::{Map, Value, json};
 
@@ -146,7 +144,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let start = Instant::now();
     let texts = match &arguments.model {
         None => None,
-        Some(model) => Some(ItemTexts::new(embed(arguments, &catalog, model)?, 50, 6.0)?),
+        Some(model) => Some(item_texts(arguments, &catalog, model)?),
     };
     let hypotheses = arguments.hypotheses.scores(&catalog, &arguments.device, &arguments.cache)?;
     let encode_seconds = start.elapsed().as_secs_f64();
@@ -434,21 +432,13 @@ fn sequence_encoders(
     folders.iter().map(load).collect()
 }
 
-/// The embeddings of all items' texts.
-fn embed(
+fn item_texts(
     arguments: &Arguments,
     catalog: &Catalog,
     model: &Path,
-) -> Result<Array2<f32>, Box<dyn Error>> {
-    let encoder = BertEncoder::load(model, &arguments.device)?;
-    let texts: Vec<String> =
-        catalog.items().iter().map(|item| item_text(item, &Language::ENGLISH)).collect();
-    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-    let bar = progress_bar(texts.len(), "embedding the catalog");
-    let told = &mut |done| bar.set_position(done as u64);
-    let embeddings = embed_cached(&encoder, &texts, &arguments.cache, told)?;
-    bar.finish();
-    Ok(embeddings)
+) -> Result<ItemTexts, Box<dyn Error>> {
+    let embeddings = embed_items(catalog, model, &arguments.device, &arguments.cache)?;
+    Ok(ItemTexts::new(embeddings, 50, 6.0)?)
 }
 
 /// Text alone on items that training hasn't seen.
@@ -463,10 +453,7 @@ fn cold(
     let ties = TieBreak::new(ids(), 0);
     let all = ItemSequences::positive(log);
     let (validation, test) = (items.validation(&all), items.test(&all));
-    let texts_by = |model: &Path| -> Result<ItemTexts, Box<dyn Error>> {
-        Ok(ItemTexts::new(embed(arguments, catalog, model)?, 50, 6.0)?)
-    };
-    let texts = texts_by(model)?;
+    let texts = item_texts(arguments, catalog, model)?;
     let result = ColdResult::new(&texts, &ties, &validation, &test)?;
     let mut output = result.json();
     let ranked = items.without_them(&all, &texts, &ties, &test)?;
@@ -475,7 +462,8 @@ fn cold(
     output.insert("items".to_owned(), json!(catalog.len()));
     output.insert("validation_users".to_owned(), json!(validation.len()));
     if let Some(against) = &arguments.against {
-        let other = ColdResult::new(&texts_by(against)?, &ties, &validation, &test)?;
+        let other =
+            ColdResult::new(&item_texts(arguments, catalog, against)?, &ties, &validation, &test)?;
         let difference = paired_bootstrap(&result.ndcg, &other.ndcg, 10_000, 0.95, 0)?;
         let ratio = mean(&result.ndcg) / mean(&other.ndcg);
         output.insert("against".to_owned(), Value::Object(other.json()));

@@ -18,15 +18,12 @@ use std::time::{Duration, Instant};
 
 use clap::{Parser, ValueEnum};
 use indicatif::HumanDuration;
-use ndarray::Array2;
 use proclivity::data::{Dataset, ItemSequences};
 use proclivity::encoder::{
-    BertEncoder, ComputeDevice, NextItemConfig, NextItemData, NextItemModel, NextItemTraining,
-    OptimizerConfig, TrainProgress, embed_cached,
+    ComputeDevice, NextItemConfig, NextItemData, NextItemModel, NextItemTraining, OptimizerConfig,
+    TrainProgress,
 };
-use proclivity::schema::{Catalog, Language};
-use proclivity::text::item_text;
-use proclivity_examples::{DatasetArguments, peak_rss_mb, progress_bar, tell};
+use proclivity_examples::{DatasetArguments, embed_items, peak_rss_mb, progress_bar, tell};
 use serde_json::{Value, json};
 
 /// Trains the sequence encoder; every user's last item is the test, the one before it validation.
@@ -85,18 +82,6 @@ fn main() -> ExitCode {
     tell(run(&Arguments::parse()))
 }
 
-fn embed(arguments: &Arguments, catalog: &Catalog) -> Result<Array2<f32>, Box<dyn Error>> {
-    let encoder = BertEncoder::load(&arguments.model, &arguments.device)?;
-    let texts: Vec<String> =
-        catalog.items().iter().map(|item| item_text(item, &Language::ENGLISH)).collect();
-    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-    let bar = progress_bar(texts.len(), "embedding the catalog");
-    let told = &mut |done| bar.set_position(done as u64);
-    let embeddings = embed_cached(&encoder, &texts, &arguments.cache, told)?;
-    bar.finish();
-    Ok(embeddings)
-}
-
 fn epochs(arguments: &Arguments) -> Result<usize, Box<dyn Error>> {
     match (arguments.epochs, arguments.variant) {
         (Some(epochs), _) => Ok(epochs),
@@ -114,7 +99,8 @@ fn epochs(arguments: &Arguments) -> Result<usize, Box<dyn Error>> {
 fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let Dataset { catalog, log, report, .. } = arguments.dataset.load()?;
     eprintln!("{report}");
-    let item_vectors = embed(arguments, &catalog)?;
+    let item_vectors =
+        embed_items(&catalog, &arguments.model, &arguments.device, &arguments.cache)?;
 
     let all = ItemSequences::positive(&log);
     let held_out = all.leave_one_out();

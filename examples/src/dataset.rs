@@ -9,7 +9,7 @@ use proclivity::data::{Dataset, ErrorPolicy, Preset, load, sequences};
 /// Which data set, and where.
 #[derive(Debug, Clone, Args)]
 pub struct DatasetArguments {
-    /// ml-100k, ml-1m, beauty, or sequences with --events and --items.
+    /// ml-100k, ml-1m, beauty, movietweetings, online-retail, …, or sequences with --events and --items.
     #[arg(long = "dataset")]
     pub name: String,
     /// The folder that holds the data set.

@@ -4,6 +4,7 @@ mod ablation;
 pub mod cold;
 mod cold_users;
 mod dataset;
+mod embed;
 #[cfg(feature = "report")]
 pub mod html;
 pub mod hypotheses;
@@ -28,6 +29,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 pub use ablation::{AblationRow, ablation};
 pub use cold_users::{ColdUsersRow, cold_users};
 pub use dataset::DatasetArguments;
+pub use embed::embed_items;
 pub use probabilities::{Decile, Evaluated, cross_fit, deciles};
 pub use recovery::{Recovery, recovery, shares_by_label};
 pub use split::{Order, Protocol, Sequences};

@@ -43,7 +43,8 @@ impl EnsembleSearch {
     }
 
     /// One by one, members whose absence costs less than `worth` get a weight of 0, others being
-    /// weighed anew, from where they are and from the start. Never less than the best member alone.
+    /// weighed anew. Where a search that starts without a member ends higher, it was in the way:
+    /// that pool is taken. Never less than the best member alone.
     fn drop_members(
         &self,
         start: &LogLinearPool,
@@ -54,19 +55,25 @@ impl EnsembleSearch {
         loop {
             let members = pool.weights().len();
             let kept: Vec<usize> = (0..members).filter(|&m| pool.weights()[m] != 0.0).collect();
-            let mut least: Option<(LogLinearPool, f64)> = None;
-            for &dropped in kept.iter().filter(|_| kept.len() > 1) {
-                let rest = |&member: &usize| member != dropped && kept.contains(&member);
-                for from in [&pool, start] {
+            let highest_without_one = |from: &LogLinearPool| {
+                let mut highest = (pool.clone(), f64::NEG_INFINITY);
+                for &dropped in kept.iter().filter(|_| kept.len() > 1) {
+                    let rest = |&member: &usize| member != dropped && kept.contains(&member);
                     let fewer = self.weights.fit(&only(from, rest)?, cases)?;
-                    if least.as_ref().is_none_or(|(_, ndcg)| fewer.1 > *ndcg) {
-                        least = Some(fewer);
+                    if fewer.1 > highest.1 {
+                        highest = fewer;
                     }
                 }
-            }
-            match least {
-                Some((fewer, ndcg)) if ndcg > best - self.worth => (pool, best) = (fewer, ndcg),
-                _ => break,
+                Ok::<_, ProclivityError>(highest)
+            };
+            let anew = highest_without_one(start)?;
+            let fewer = highest_without_one(&pool)?;
+            if anew.1 > best.max(fewer.1) {
+                (pool, best) = anew;
+            } else if fewer.1 > best - self.worth {
+                (pool, best) = fewer;
+            } else {
+                break;
             }
         }
         for member in 0..start.weights().len() {

@@ -1,0 +1,35 @@
+//! A catalog's texts as vectors.
+
+use std::error::Error;
+use std::path::Path;
+
+use ndarray::Array2;
+use proclivity::encoder::{BertEncoder, ComputeDevice, embed_cached};
+use proclivity::schema::{Catalog, Language};
+use proclivity::text::item_text;
+
+use crate::progress_bar;
+
+/// The embeddings of all items' English texts by the checkpoint in `model`, kept in `cache`.
+///
+/// # Shapes
+/// result: `[items, dimensions]`
+///
+/// # Errors
+/// When the checkpoint can't be read, or the cache neither read nor written.
+pub fn embed_items(
+    catalog: &Catalog,
+    model: &Path,
+    device: &ComputeDevice,
+    cache: &Path,
+) -> Result<Array2<f32>, Box<dyn Error>> {
+    let encoder = BertEncoder::load(model, device)?;
+    let texts: Vec<String> =
+        catalog.items().iter().map(|item| item_text(item, &Language::ENGLISH)).collect();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let bar = progress_bar(texts.len(), "embedding the catalog");
+    let told = &mut |done| bar.set_position(done as u64);
+    let embeddings = embed_cached(&encoder, &texts, cache, told)?;
+    bar.finish();
+    Ok(embeddings)
+}
