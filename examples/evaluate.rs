@@ -40,7 +40,7 @@ use proclivity_examples::hypotheses::{
 };
 use proclivity_examples::{
     DatasetArguments, Evaluated, Order, Protocol, Sequences, ablation, cold_users, cross_fit,
-    deciles, embed_items, peak_rss_mb, progress_bar, tell,
+    deciles, embed_items, item_words, peak_rss_mb, progress_bar, tell,
 };
 use serde_json::{Map, Value, json};
 
@@ -50,7 +50,7 @@ use serde_json::{Map, Value, json};
 struct Arguments {
     #[command(flatten)]
     dataset: DatasetArguments,
-    /// A checkpoint directory of the BERT family; without it texts aren't used.
+    /// A checkpoint directory of the BERT family; without it texts are only words.
     #[arg(long)]
     model: Option<PathBuf>,
     /// What `train_sequence` has written: its model joins the ensemble. Given several times, such as
@@ -142,10 +142,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     }
     let Dataset { catalog, log, .. } = loaded;
     let start = Instant::now();
-    let texts = match &arguments.model {
-        None => None,
-        Some(model) => Some(item_texts(arguments, &catalog, model)?),
-    };
+    let texts = item_texts(arguments, &catalog, arguments.model.as_deref())?;
     let hypotheses = arguments.hypotheses.scores(&catalog, &arguments.device, &arguments.cache)?;
     let encode_seconds = start.elapsed().as_secs_f64();
     let sequences = Sequences::new(&log, arguments.order, arguments.seed)?;
@@ -160,7 +157,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let encoders = sequence_encoders(arguments, Variant::TrainOnly)?;
     let data = EnsembleData {
         items: catalog.len(),
-        texts: texts.as_ref(),
+        texts: Some(&texts),
         sequence: &encoders,
         hypotheses: hypotheses.as_ref(),
     };
@@ -271,7 +268,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
             ablation: &rows,
             cold_users: &new_users,
             counts: &item_counts(&split.train, catalog.len()),
-            texts: texts.as_ref(),
+            texts: &texts,
             environment: vec![
                 ("command", std::env::args().skip(1).collect::<Vec<_>>().join(" ")),
                 ("version", env!("CARGO_PKG_VERSION").to_owned()),
@@ -432,13 +429,15 @@ fn sequence_encoders(
     folders.iter().map(load).collect()
 }
 
+/// The words of the items' texts, and their embeddings where there is a model.
 fn item_texts(
     arguments: &Arguments,
     catalog: &Catalog,
-    model: &Path,
+    model: Option<&Path>,
 ) -> Result<ItemTexts, Box<dyn Error>> {
-    let embeddings = embed_items(catalog, model, &arguments.device, &arguments.cache)?;
-    Ok(ItemTexts::new(embeddings, 50, 6.0)?)
+    let embed = |model| embed_items(catalog, model, &arguments.device, &arguments.cache);
+    let embeddings = model.map(embed).transpose()?;
+    Ok(ItemTexts::new(embeddings, Some(item_words(catalog)), 50, 6.0)?)
 }
 
 /// Text alone on items that training hasn't seen.
@@ -453,17 +452,21 @@ fn cold(
     let ties = TieBreak::new(ids(), 0);
     let all = ItemSequences::positive(log);
     let (validation, test) = (items.validation(&all), items.test(&all));
-    let texts = item_texts(arguments, catalog, model)?;
-    let result = ColdResult::new(&texts, &ties, &validation, &test)?;
+    let texts = item_texts(arguments, catalog, Some(model))?;
+    let of_embeddings = |decay| MemberConfig::Text { decay };
+    let result = ColdResult::new(&texts, of_embeddings, &ties, &validation, &test)?;
     let mut output = result.json();
+    let of_words = |decay| MemberConfig::Words { decay };
+    let words = ColdResult::new(&texts, of_words, &ties, &validation, &test)?;
+    output.insert("words".to_owned(), Value::Object(words.json()));
     let ranked = items.without_them(&all, &texts, &ties, &test)?;
     output.insert("next_step".to_owned(), json!(ranked));
     output.insert("cold_items".to_owned(), json!(items.count()));
     output.insert("items".to_owned(), json!(catalog.len()));
     output.insert("validation_users".to_owned(), json!(validation.len()));
     if let Some(against) = &arguments.against {
-        let other =
-            ColdResult::new(&item_texts(arguments, catalog, against)?, &ties, &validation, &test)?;
+        let texts = item_texts(arguments, catalog, Some(against))?;
+        let other = ColdResult::new(&texts, of_embeddings, &ties, &validation, &test)?;
         let difference = paired_bootstrap(&result.ndcg, &other.ndcg, 10_000, 0.95, 0)?;
         let ratio = mean(&result.ndcg) / mean(&other.ndcg);
         output.insert("against".to_owned(), Value::Object(other.json()));

@@ -7,7 +7,7 @@ use proclivity::eval::{Evaluation, FullRankingConfig, PairedBootstrap, Split, pa
 use proclivity::posterior::LogLinearPool;
 use proclivity::rank::TieBreak;
 use proclivity::{
-    Ensemble, EnsembleConfig, EnsembleData, EnsembleSearch, MemberConfig, item_counts,
+    Ensemble, EnsembleConfig, EnsembleData, EnsembleSearch, ItemTexts, MemberConfig, item_counts,
 };
 use serde::Serialize;
 
@@ -30,7 +30,7 @@ pub struct AblationRow {
 }
 
 /// Fitted on training items: the ensemble without each member (with it, where its weight is 0), each
-/// member alone, and everything that texts bring left out. Hyper-parameters stay as they were chosen.
+/// member alone, and what the texts' embeddings, their words, and both bring left out. Hyper-parameters stay as they were chosen.
 ///
 /// # Errors
 /// What fitting or ranking refuses.
@@ -79,20 +79,39 @@ pub fn ablation(
         bar.inc(1);
     }
     drop(ensemble);
-    if data.texts.is_some() {
-        let mut without = config.without(|member| {
-            matches!(member, MemberConfig::Text { .. } | MemberConfig::Hypotheses(_))
+    for (name, texts) in fewer_texts(data)? {
+        let has = |text: fn(&ItemTexts) -> bool| texts.as_ref().is_some_and(text);
+        let mut without = config.without(|member| match member {
+            MemberConfig::Text { .. } => !has(|texts| texts.embeddings().is_some()),
+            MemberConfig::Words { .. } => !has(|texts| texts.words().is_some()),
+            MemberConfig::Hypotheses(_) => texts.is_none(),
+            _ => false,
         });
         for member in &mut without.members {
-            if let MemberConfig::Linear(linear) = &mut member.member {
+            if let (MemberConfig::Linear(linear), None) = (&mut member.member, &texts) {
                 linear.timescales.iter_mut().for_each(|scale| scale.semantic_weight = 0.0);
             }
         }
-        let data = EnsembleData { texts: None, hypotheses: None, ..*data };
+        let hypotheses = data.hypotheses.filter(|_| texts.is_some());
+        let data = EnsembleData { texts: texts.as_ref(), hypotheses, ..*data };
         let ensemble = without.fit(&split.train, &data)?;
         let (pool, _) = search.weigh(&ensemble, ensemble.pool(), &split.validation)?;
-        rows.push(row("without texts".to_owned(), &told(&ensemble.with_pool(pool)?)?)?);
+        rows.push(row(name.to_owned(), &told(&ensemble.with_pool(pool)?)?)?);
     }
     bar.finish_and_clear();
     Ok(rows)
+}
+
+/// Less than all that the texts say, with names for it.
+fn fewer_texts(
+    data: &EnsembleData<'_>,
+) -> Result<Vec<(&'static str, Option<ItemTexts>)>, Box<dyn Error>> {
+    let Some(texts) = data.texts else { return Ok(Vec::new()) };
+    let mut fewer = Vec::new();
+    if texts.embeddings().is_some() && texts.words().is_some() {
+        fewer.push(("without embeddings of texts", Some(texts.without_embeddings()?)));
+        fewer.push(("without words of texts", Some(texts.without_words()?)));
+    }
+    fewer.push(("without texts", None));
+    Ok(fewer)
 }

@@ -40,12 +40,12 @@ impl ColdItems {
         self.0.iter().filter(|cold| **cold).count()
     }
 
-    /// The users whose validation item is held out.
+    /// The users whose validation item is held out; where none is, all users.
     pub fn validation<'a>(&self, all: &'a ItemSequences) -> Vec<Case<'a>> {
         self.cases(all, LeaveOneOut::validation)
     }
 
-    /// The users whose test item is held out.
+    /// The users whose test item is held out; where none is, all users.
     pub fn test<'a>(&self, all: &'a ItemSequences) -> Vec<Case<'a>> {
         self.cases(all, LeaveOneOut::test)
     }
@@ -87,29 +87,29 @@ impl ColdItems {
         of_user: impl Fn(&LeaveOneOut<'a>, proclivity::schema::UserIndex) -> Option<(&'a [u32], u32)>,
     ) -> Vec<Case<'a>> {
         let held_out = all.leave_one_out();
+        let nothing_is = self.count() == 0;
         all.users()
             .filter_map(|user| {
                 let (history, target) = of_user(&held_out, user)?;
-                self.contains(target).then_some(Case { user: user.0, history, target })
+                (nothing_is || self.contains(target)).then_some(Case { user: user.0, history, target })
             })
             .collect()
     }
 }
 
-/// What text alone does for some cases: items by the cosine between their texts' embeddings and the
-/// decayed mean of the history's.
+/// What text alone, as a member has it, does for some cases.
 ///
 /// # Errors
 /// What ranking refuses.
 pub fn rank_by_text(
     texts: &ItemTexts,
-    decay: f64,
+    member: MemberConfig,
     ties: &TieBreak,
     cases: &[Case<'_>],
 ) -> Result<Evaluation, Box<dyn Error>> {
-    let items = texts.embeddings().nrows();
+    let items = ties.len();
     let data = EnsembleData { items, texts: Some(texts), sequence: &[], hypotheses: None };
-    let text = EnsembleConfig::single(MemberConfig::Text { decay }).fit(&[], &data)?;
+    let text = EnsembleConfig::single(member).fit(&[], &data)?;
     let counts = vec![1; items];
     let ranking: FullRanking<'_> = FullRankingConfig::default().build(&counts, ties)?;
     Ok(ranking.evaluate(&text, cases, &|_| {})?)
@@ -125,22 +125,23 @@ pub struct ColdResult {
 }
 
 impl ColdResult {
-    /// Chooses on validation and measures on the test.
+    /// Chooses the decay of a member on validation and measures on the test.
     pub fn new(
         texts: &ItemTexts,
+        member: impl Fn(f64) -> MemberConfig,
         ties: &TieBreak,
         validation: &[Case<'_>],
         test: &[Case<'_>],
     ) -> Result<Self, Box<dyn Error>> {
         let mut best = (0.0, f64::NEG_INFINITY);
         for decay in [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0] {
-            let ranked = rank_by_text(texts, decay, ties, validation)?;
+            let ranked = rank_by_text(texts, member(decay), ties, validation)?;
             let found = mean(&ranked.values(|ranks| ndcg(ranks, 10)));
             if found > best.1 {
                 best = (decay, found);
             }
         }
-        let evaluation = rank_by_text(texts, best.0, ties, test)?;
+        let evaluation = rank_by_text(texts, member(best.0), ties, test)?;
         Ok(Self {
             ndcg: evaluation.values(|ranks| ndcg(ranks, 10)),
             hr: evaluation.values(|ranks| hit_rate(ranks, 10)),

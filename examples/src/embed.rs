@@ -1,4 +1,4 @@
-//! A catalog's texts as vectors.
+//! A catalog's texts as vectors: by a language model, and of their words.
 
 use std::error::Error;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::path::Path;
 use ndarray::Array2;
 use proclivity::encoder::{BertEncoder, ComputeDevice, embed_cached};
 use proclivity::schema::{Catalog, Language};
-use proclivity::text::item_text;
+use proclivity::text::{TfIdf, item_text};
 
 use crate::progress_bar;
 
@@ -24,12 +24,21 @@ pub fn embed_items(
     cache: &Path,
 ) -> Result<Array2<f32>, Box<dyn Error>> {
     let encoder = BertEncoder::load(model, device)?;
-    let texts: Vec<String> =
-        catalog.items().iter().map(|item| item_text(item, &Language::ENGLISH)).collect();
+    let texts = english_texts(catalog);
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     let bar = progress_bar(texts.len(), "embedding the catalog");
     let told = &mut |done| bar.set_position(done as u64);
     let embeddings = embed_cached(&encoder, &texts, cache, told)?;
     bar.finish();
     Ok(embeddings)
+}
+
+/// The words of all items' English texts.
+pub fn item_words(catalog: &Catalog) -> TfIdf {
+    let texts = english_texts(catalog);
+    TfIdf::new(&texts.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+fn english_texts(catalog: &Catalog) -> Vec<String> {
+    catalog.items().iter().map(|item| item_text(item, &Language::ENGLISH)).collect()
 }

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::path::Path;
 
-use ndarray::ArrayView1;
+use ndarray::{Array2, ArrayView1};
 use proclivity::ItemTexts;
 use proclivity::eval::PairedBootstrap;
 use proclivity::eval::metrics::{hit_rate, ndcg};
@@ -30,7 +30,7 @@ pub struct Contents<'a> {
     /// Training events of each item.
     pub counts: &'a [u64],
     /// Where lists are made diverse by texts.
-    pub texts: Option<&'a ItemTexts>,
+    pub texts: &'a ItemTexts,
     /// What made the numbers.
     pub environment: Vec<(&'static str, String)>,
 }
@@ -68,8 +68,8 @@ impl Contents<'_> {
         }
         self.probabilities(&mut report, last);
         self.coverage(&mut report, last)?;
-        if let Some(texts) = self.texts {
-            trade_offs(&mut report, last, texts)?;
+        if let Some(embeddings) = self.texts.embeddings() {
+            trade_offs(&mut report, last, embeddings)?;
         }
         if !self.cold_users.is_empty() {
             self.new_users(&mut report)?;
@@ -195,9 +195,8 @@ impl Contents<'_> {
 fn trade_offs(
     report: &mut Report,
     last: &Evaluated,
-    texts: &ItemTexts,
+    embeddings: &Array2<f32>,
 ) -> Result<(), Box<dyn Error>> {
-    let embeddings = texts.embeddings();
     let rows = embeddings.as_slice().ok_or("embeddings that aren't in one piece")?;
     let similarity = CosineSimilarity::new(rows, embeddings.ncols())?;
     let users = last.evaluation.per_user();

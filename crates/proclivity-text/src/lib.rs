@@ -18,6 +18,7 @@ mod rich;
 mod sentence;
 mod special;
 mod template;
+mod tf_idf;
 mod when;
 mod words;
 #[cfg(feature = "tokens")]
@@ -38,5 +39,6 @@ pub use rich::{
 pub use sentence::{Segment, SentenceTemplate, Slot, because_text};
 pub use special::SpecialTokens;
 pub use template::{Template, TemplateData};
+pub use tf_idf::TfIdf;
 #[cfg(feature = "tokens")]
 pub use worth::{BudgetConfig, Popularity, informativeness};

@@ -71,6 +71,11 @@ fn axes(with_kernel: bool) -> Vec<Axis<NextStepConfig>> {
             values: vec![2.0, 5.0, 20.0, 50.0],
             set: |config, value| config.prior_strength = value,
         },
+        Axis {
+            name: "slow_share",
+            values: vec![0.0, 0.15, 0.3, 0.5],
+            set: |config, value| config.slow_share = value,
+        },
     ];
     if with_kernel {
         axes.extend([

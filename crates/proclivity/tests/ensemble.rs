@@ -14,6 +14,7 @@ use proclivity::posterior::{
     HypothesisConfig, HypothesisScores, LinearConfig, LogLinearPool, NextStepConfig, Predictive,
 };
 use proclivity::rank::TieBreak;
+use proclivity::text::TfIdf;
 use proclivity::{
     EnsembleConfig, EnsembleData, EnsembleSearch, ItemTexts, MemberConfig, ProclivityError,
     WeightedMember, item_counts,
@@ -44,7 +45,14 @@ fn texts() -> ItemTexts {
     let embeddings = Array2::from_shape_fn((ITEMS, 2), |(item, axis)| {
         if axis == 0 { angle(item).cos() } else { angle(item).sin() }
     });
-    ItemTexts::new(embeddings, 5, 6.0).unwrap()
+    ItemTexts::new(Some(embeddings), Some(words()), 5, 6.0).unwrap()
+}
+
+/// Items of a ring's quarter share a word, neighbours on the ring another.
+fn words() -> TfIdf {
+    let text = |item: usize| format!("quarter{} pair{}", item / (ITEMS / 4), item / 2);
+    let texts: Vec<String> = (0..ITEMS).map(text).collect();
+    TfIdf::new(&texts.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
 /// Training sequences, validation and test of leave-one-out.
@@ -154,6 +162,7 @@ fn a_pool_is_the_weighted_sum_of_its_members_and_probabilities_sum_to_one() {
         (MemberConfig::Linear(LinearConfig::default()), 0.4),
         (MemberConfig::Ease { ridge: 10.0 }, 0.2),
         (MemberConfig::Text { decay: 0.7 }, 0.5),
+        (MemberConfig::Words { decay: 0.7 }, 0.3),
         (MemberConfig::Popularity { strength: 40.0 }, -0.2),
     ];
     let weighted = |(member, weight)| WeightedMember { member, weight };
@@ -168,6 +177,8 @@ fn a_pool_is_the_weighted_sum_of_its_members_and_probabilities_sum_to_one() {
         let alone = EnsembleConfig::single(member.member.clone()).fit(&train, &data).unwrap();
         let own = alone.member_scores(&histories).unwrap();
         assert_eq!(own.index_axis(Axis(1), 0), scores.index_axis(Axis(1), at));
+        let unknown = alone.member_scores(&[&[3, ITEMS as u32]]);
+        assert!(matches!(unknown, Err(ProclivityError::Posterior(_))), "{:?}", member.member);
     }
     let mut out = vec![0.0; ITEMS];
     for (history, scores) in histories.iter().zip(scores.outer_iter()) {
@@ -187,6 +198,30 @@ fn a_pool_is_the_weighted_sum_of_its_members_and_probabilities_sum_to_one() {
         assert!((out.iter().map(|p| p.exp()).sum::<f64>() - 1.0).abs() < 1e-9);
         assert!(history.iter().all(|&item| out[item as usize] == f64::NEG_INFINITY));
     }
+}
+
+#[test]
+fn words_are_a_member_and_half_of_the_kernel() {
+    let (both, words) = (texts(), words());
+    let data = EnsembleData { items: ITEMS, texts: Some(&both), sequence: &[], hypotheses: None };
+    let member = EnsembleConfig::single(MemberConfig::Words { decay: 0.5 });
+    let said = member.fit(&[], &data).unwrap().member_scores(&[&[7, 20, 21]]).unwrap();
+    let mut expected = vec![0.0; ITEMS];
+    for (item, cosine) in words.cosines([(21, 1.0), (20, 0.5), (7, 0.25)]) {
+        expected[item as usize] = 6.0 * f64::from(cosine);
+    }
+    assert_eq!(said.iter().copied().collect::<Vec<f64>>(), expected);
+    assert!(expected[20] > expected[22] && expected[22] > 0.0 && expected[ITEMS - 1] == 0.0);
+
+    let (one, other) = (both.without_words().unwrap(), both.without_embeddings().unwrap());
+    assert_eq!(both.kernel(), &one.kernel().mean(other.kernel()).unwrap());
+    assert!(one.words().is_none() && other.embeddings().is_none());
+    assert!(matches!(one.without_embeddings(), Err(ProclivityError::Empty { .. })));
+    let more = TfIdf::new(&["word"; ITEMS + 1]);
+    let mismatch = ItemTexts::new(both.embeddings().cloned(), Some(more), 5, 6.0);
+    assert!(matches!(mismatch, Err(ProclivityError::Posterior(_))));
+    let alone = EnsembleData { texts: Some(&one), ..data };
+    assert!(matches!(member.fit(&[], &alone), Err(ProclivityError::Empty { .. })));
 }
 
 /// The ring's two halves as hypotheses.
@@ -233,7 +268,7 @@ fn hypotheses_are_a_member_that_is_tried_and_says_what_its_model_says() {
 fn sequence_encoders_are_averaged_in_probability() {
     let walks = walks(30);
     let (train, ..) = split(&walks);
-    let vectors = texts().embeddings().clone();
+    let vectors = texts().embeddings().unwrap().clone();
     let device: ComputeDevice = "flex".parse().unwrap();
     let encoder = |seed| {
         let data =
@@ -270,7 +305,7 @@ fn what_cannot_be_fitted_is_refused() {
     };
     let empty =
         |what: &str, result| matches!(result, Err(ProclivityError::Empty { what: w }) if w == what);
-    assert!(empty("item texts", fit(MemberConfig::Text { decay: 0.5 }, &data)));
+    assert!(empty("embeddings of item texts", fit(MemberConfig::Text { decay: 0.5 }, &data)));
     assert!(empty("sequence encoders", fit(MemberConfig::Sequence, &data)));
     let hypotheses = || MemberConfig::Hypotheses(HypothesisConfig::default());
     assert!(empty("hypotheses", fit(hypotheses(), &data)));

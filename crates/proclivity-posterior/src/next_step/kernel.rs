@@ -1,5 +1,7 @@
 //! Which items' texts are close: a sparse, row-normalised kernel over embeddings.
 
+use std::collections::BTreeMap;
+
 use ndarray::{ArrayView1, ArrayView2, Axis, s};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -47,12 +49,57 @@ impl Kernel {
                 let cosines = embeddings.slice(s![start..end, ..]).dot(&embeddings.t());
                 let rows = cosines.axis_iter(Axis(0)).enumerate();
                 rows.map(|(row, cosines)| {
-                    nearest(cosines.iter().copied(), start + row, neighbors, temperature)
+                    let others = (0_u32..).zip(cosines.iter().copied());
+                    nearest(others, (start + row) as u32, neighbors, temperature)
                 })
                 .collect::<Vec<_>>()
             })
             .collect();
         Ok(Self::collect(rows))
+    }
+
+    /// The kernel of another similarity than that of embeddings, such as that of the words in
+    /// common: `similar` gives the items that an item has anything to do with, and how similar they
+    /// are, where embeddings have the cosine.
+    ///
+    /// # Errors
+    /// [`PosteriorError::OutOfRange`] for zero neighbours, a negative temperature, a similarity that
+    /// isn't finite and an item that is given twice, [`PosteriorError::UnknownItem`] for one from
+    /// `items` on.
+    pub fn similar(
+        items: usize,
+        neighbors: usize,
+        temperature: f64,
+        similar: impl Fn(u32) -> Vec<(u32, f32)> + Sync,
+    ) -> Result<Self, PosteriorError> {
+        validate(neighbors, temperature)?;
+        let rows = (0..items as u32).into_par_iter().map(|item| {
+            let others = similar(item);
+            for &(_, similarity) in &others {
+                let value = f64::from(similarity);
+                in_range("similarity", value, value.is_finite(), "a finite number")?;
+            }
+            Ok(nearest(others.into_iter(), item, neighbors, temperature))
+        });
+        let kernel = Self::collect(rows.collect::<Result<_, PosteriorError>>()?);
+        kernel.validate()?;
+        Ok(kernel)
+    }
+
+    /// The mean of this kernel and another of the same items: either says who is near.
+    ///
+    /// # Errors
+    /// [`PosteriorError::Length`] for another number of items.
+    pub fn mean(&self, other: &Self) -> Result<Self, PosteriorError> {
+        same_length("items of the kernel", self.item_count(), other.item_count())?;
+        let row = |item| {
+            let mut weights = BTreeMap::new();
+            for (near, weight) in self.row(item).chain(other.row(item)) {
+                *weights.entry(near).or_insert(0.0) += weight;
+            }
+            weights.into_iter().collect()
+        };
+        Self::from_rows((0..self.item_count() as u32).map(row).collect())
     }
 
     /// The kernel of given rows: for each item its nearest other items in order of index, with
@@ -175,7 +222,7 @@ pub fn nearest_items(
     finite("vector", vector.insert_axis(Axis(0)))?;
     finite("embeddings", embeddings)?;
     let cosines = embeddings.dot(&vector);
-    Ok(nearest(cosines.iter().copied(), usize::MAX, neighbors, temperature))
+    Ok(nearest((0..).zip(cosines.iter().copied()), u32::MAX, neighbors, temperature))
 }
 
 fn validate(neighbors: usize, temperature: f64) -> Result<(), PosteriorError> {
@@ -185,16 +232,12 @@ fn validate(neighbors: usize, temperature: f64) -> Result<(), PosteriorError> {
 }
 
 fn nearest(
-    cosines: impl Iterator<Item = f32>,
-    itself: usize,
+    similar: impl Iterator<Item = (u32, f32)>,
+    itself: u32,
     neighbors: usize,
     temperature: f64,
 ) -> Vec<(u32, f32)> {
-    let mut others: Vec<(u32, f32)> = cosines
-        .enumerate()
-        .filter(|&(item, _)| item != itself)
-        .map(|(item, cosine)| (item as u32, cosine))
-        .collect();
+    let mut others: Vec<(u32, f32)> = similar.filter(|&(item, _)| item != itself).collect();
     if others.len() > neighbors {
         others.select_nth_unstable_by(neighbors - 1, |a, b| b.1.total_cmp(&a.1));
         others.truncate(neighbors);
@@ -219,6 +262,32 @@ mod tests {
         let expected = 1.0 / (1.0 + (-3.0_f64 * 0.6).exp());
         assert_eq!(row.iter().map(|r| r.0).collect::<Vec<_>>(), [1, 2]);
         assert!((f64::from(row[0].1) - expected).abs() < 1e-6);
+    }
+
+    #[test]
+    fn cosines_that_are_given_make_the_same_kernel() {
+        let embeddings = array![[1.0_f32, 0.0], [0.6, 0.8], [0.0, 1.0], [-1.0, 0.0]];
+        let cosines = embeddings.dot(&embeddings.t());
+        let of = |item: u32| (0..).zip(cosines.row(item as usize).to_vec()).collect();
+        let given = Kernel::similar(4, 2, 3.0, of).unwrap();
+        assert_eq!(given, Kernel::nearest(embeddings.view(), 2, 3.0).unwrap());
+        let of = |item: u32| if item == 0 { vec![(4, 1.0)] } else { vec![] };
+        let error = Kernel::similar(4, 2, 3.0, of).unwrap_err();
+        assert!(matches!(error, PosteriorError::UnknownItem { item: 4, .. }), "{error}");
+        let error = Kernel::similar(4, 2, 3.0, |_| vec![(0, f32::NAN)]).unwrap_err();
+        assert!(error.to_string().contains("similarity"), "{error}");
+    }
+
+    #[test]
+    fn a_mean_of_kernels_halves_what_either_says_alone() {
+        let rows = |rows: &[&[(u32, f32)]]| {
+            Kernel::from_rows(rows.iter().map(|row| row.to_vec()).collect()).unwrap()
+        };
+        let one = rows(&[&[(1, 0.5), (2, 0.5)], &[(0, 1.0)], &[]]);
+        let other = rows(&[&[(2, 1.0)], &[], &[]]);
+        let mean = rows(&[&[(1, 0.25), (2, 0.75)], &[(0, 1.0)], &[]]);
+        assert_eq!(one.mean(&other).unwrap(), mean);
+        assert!(one.mean(&rows(&[&[]])).is_err());
     }
 
     #[test]

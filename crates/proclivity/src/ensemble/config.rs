@@ -23,6 +23,11 @@ pub enum MemberConfig {
         /// Weight of an item of the history to that of the next one, in (0, 1].
         decay: f64,
     },
+    /// Six times the cosine between an item's TF-IDF vector and the decayed mean of the history's.
+    Words {
+        /// Weight of an item of the history to that of the next one, in (0, 1].
+        decay: f64,
+    },
     /// log of an item's smoothed share of all events.
     Popularity {
         /// Events spread evenly over the catalog, above 0.
@@ -42,6 +47,7 @@ impl MemberConfig {
             Self::Linear(_) => "linear",
             Self::Ease { .. } => "EASE",
             Self::Text { .. } => "text",
+            Self::Words { .. } => "words",
             Self::Popularity { .. } => "popularity",
             Self::Sequence => "sequence",
             Self::Hypotheses(_) => "hypotheses",

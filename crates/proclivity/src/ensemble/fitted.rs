@@ -1,7 +1,7 @@
 //! A fitted ensemble: the scores of its members and their log-linear pool.
 
 use ndarray::{Array3, ArrayViewMut2, Axis, s};
-use proclivity_posterior::{LogLinearPool, Predictive, log_sum_exp};
+use proclivity_posterior::{LogLinearPool, PosteriorError, Predictive, log_sum_exp};
 
 use super::member::Member;
 use crate::{EnsembleConfig, EnsembleData, ProclivityError};
@@ -60,9 +60,13 @@ impl Ensemble<'_> {
     /// result: `[histories, members, items]`
     ///
     /// # Errors
-    /// [`ProclivityError::Posterior`] or [`ProclivityError::Encoder`] for an item outside of the
-    /// catalog.
+    /// [`ProclivityError::Posterior`] for an item outside of the catalog.
     pub fn member_scores(&self, histories: &[&[u32]]) -> Result<Array3<f64>, ProclivityError> {
+        let items = self.items;
+        let mut seen = histories.iter().copied().flatten();
+        if let Some(&item) = seen.find(|&&item| item as usize >= items) {
+            return Err(PosteriorError::UnknownItem { item, items }.into());
+        }
         let mut scores = Array3::zeros((histories.len(), self.members.len(), self.items));
         for (at, member) in self.members.iter().enumerate() {
             member.scores(histories, scores.slice_mut(s![.., at, ..]))?;
@@ -97,7 +101,7 @@ impl Predictive for Ensemble<'_> {
 impl EnsembleData<'_> {
     pub(super) fn check(&self) -> Result<(), ProclivityError> {
         let expected = self.items;
-        let texts = self.texts.map(|texts| ("embeddings of items", texts.embeddings().nrows()));
+        let texts = self.texts.map(|texts| ("texts of items", texts.kernel().item_count()));
         let encoders = self.sequence.iter().map(|m| ("items of a sequence encoder", m.items()));
         let scores = self.hypotheses.map(|s| ("items scored under hypotheses", s.item_count()));
         match texts.into_iter().chain(encoders).chain(scores).find(|&(_, got)| got != expected) {

@@ -3,46 +3,14 @@
 use ndarray::{Array2, ArrayViewMut2, Axis};
 use proclivity_encoder::NextItemModel;
 use proclivity_posterior::{
-    Ease, EaseModel, HypothesisModel, HypothesisScores, Kernel, Linear, LinearModel, NextStep,
-    Precision, Predictive, positive_log_scores,
+    Ease, EaseModel, HypothesisModel, HypothesisScores, Linear, LinearModel, NextStep, Precision,
+    Predictive, positive_log_scores,
 };
+use proclivity_text::TfIdf;
 use rayon::prelude::*;
 
-use crate::{MemberConfig, ProclivityError, item_counts};
-
-/// What the texts of all items say: their embeddings, and which are close.
-#[derive(Debug, Clone)]
-pub struct ItemTexts {
-    embeddings: Array2<f32>,
-    kernel: Kernel,
-}
-
-impl ItemTexts {
-    /// Normalises the rows of `embeddings`, `[items, dim]`, and keeps for every item a softmax of
-    /// `temperature` · cosine over its nearest `neighbors`.
-    ///
-    /// # Errors
-    /// [`ProclivityError::Posterior`] for what [`Kernel::nearest`] refuses.
-    pub fn new(
-        mut embeddings: Array2<f32>,
-        neighbors: usize,
-        temperature: f64,
-    ) -> Result<Self, ProclivityError> {
-        normalize_rows(&mut embeddings);
-        let kernel = Kernel::nearest(embeddings.view(), neighbors, temperature)?;
-        Ok(Self { embeddings, kernel })
-    }
-
-    /// Which items' texts are close.
-    pub fn kernel(&self) -> &Kernel {
-        &self.kernel
-    }
-
-    /// A vector of unit length for each item, `[items, dim]`.
-    pub fn embeddings(&self) -> &Array2<f32> {
-        &self.embeddings
-    }
-}
+use super::texts::normalize_rows;
+use crate::{ItemTexts, MemberConfig, ProclivityError, item_counts};
 
 /// What members are fitted with beside the sequences.
 #[derive(Debug, Clone, Copy)]
@@ -64,7 +32,11 @@ pub(super) enum Member<'a> {
     Linear(LinearModel),
     Ease(EaseModel),
     Text {
-        texts: &'a ItemTexts,
+        embeddings: &'a Array2<f32>,
+        decay: f64,
+    },
+    Words {
+        words: &'a TfIdf,
         decay: f64,
     },
     Popularity(Vec<f64>),
@@ -88,7 +60,7 @@ impl<'a> Member<'a> {
         sequences: &[&[u32]],
         data: &EnsembleData<'a>,
     ) -> Result<Self, ProclivityError> {
-        let kernel = || data.texts.map(|texts| texts.kernel.clone());
+        let kernel = || data.texts.map(|texts| texts.kernel().clone());
         Ok(match config {
             MemberConfig::NextStep(config) => {
                 let model = NextStep::fit(config.clone(), sequences, data.items, kernel())?;
@@ -101,8 +73,16 @@ impl<'a> Member<'a> {
                 Self::Ease(Ease::new(data.items, *ridge, Precision::Single)?.fit(sequences)?)
             }
             MemberConfig::Text { decay } => {
-                let texts = data.texts.ok_or(ProclivityError::Empty { what: "item texts" })?;
-                Self::Text { texts, decay: *decay }
+                let embeddings = data
+                    .texts
+                    .and_then(ItemTexts::embeddings)
+                    .ok_or(ProclivityError::Empty { what: "embeddings of item texts" })?;
+                Self::Text { embeddings, decay: *decay }
+            }
+            MemberConfig::Words { decay } => {
+                let words = data.texts.and_then(ItemTexts::words);
+                let words = words.ok_or(ProclivityError::Empty { what: "words of item texts" })?;
+                Self::Words { words, decay: *decay }
             }
             MemberConfig::Popularity { strength } => {
                 let counts = item_counts(sequences, data.items);
@@ -158,11 +138,18 @@ impl<'a> Member<'a> {
                 positive_log_scores(&mut scores, FLOOR)?;
                 Ok(scores)
             }),
-            Self::Text { texts, decay } => {
-                let cosines = taste(texts, histories, *decay).dot(&texts.embeddings.t());
+            Self::Text { embeddings, decay } => {
+                let cosines = taste(embeddings, histories, *decay).dot(&embeddings.t());
                 out.zip_mut_with(&cosines, |to, &from| *to = COSINE_SCALE * f64::from(from));
                 Ok(())
             }
+            Self::Words { words, decay } => each(&|history| {
+                let mut scores = vec![0.0; words.len()];
+                for (item, cosine) in words.cosines(decayed(history, *decay)) {
+                    scores[item as usize] = COSINE_SCALE * f64::from(cosine);
+                }
+                Ok(scores)
+            }),
             Self::Popularity(log_shares) => {
                 for mut row in out.rows_mut() {
                     row.iter_mut().zip(log_shares).for_each(|(to, &from)| *to = from);
@@ -192,33 +179,25 @@ impl<'a> Member<'a> {
 
 /// The direction of the decayed mean of each history's embeddings, `[histories, dim]`; zeros for an
 /// empty history.
-fn taste(texts: &ItemTexts, histories: &[&[u32]], decay: f64) -> Array2<f32> {
-    let mut means = Array2::zeros((histories.len(), texts.embeddings.ncols()));
+fn taste(embeddings: &Array2<f32>, histories: &[&[u32]], decay: f64) -> Array2<f32> {
+    let mut means = Array2::zeros((histories.len(), embeddings.ncols()));
     for (history, mut mean) in histories.iter().zip(means.rows_mut()) {
-        let mut weight = 1.0_f64;
-        for &item in history.iter().rev() {
-            mean.scaled_add(weight as f32, &texts.embeddings.row(item as usize));
-            weight *= decay;
-            if weight < 1e-6 {
-                break;
-            }
+        for (item, weight) in decayed(history, decay) {
+            mean.scaled_add(weight, &embeddings.row(item as usize));
         }
     }
     normalize_rows(&mut means);
     means
 }
 
+/// The items of a history with their weights, from the newest, until they hardly count.
+fn decayed(history: &[u32], decay: f64) -> impl Iterator<Item = (u32, f32)> {
+    let weights = std::iter::successors(Some(1.0), move |weight| Some(weight * decay));
+    let weighted = history.iter().rev().copied().zip(weights);
+    weighted.take_while(|&(_, weight)| weight >= 1e-6).map(|(item, weight)| (item, weight as f32))
+}
+
 /// log(eᵃ + eᵇ) of finite numbers.
 fn log_add_exp(a: f64, b: f64) -> f64 {
     a.max(b) + (-(a - b).abs()).exp().ln_1p()
-}
-
-/// Gives every row that isn't zero unit length.
-pub(crate) fn normalize_rows(rows: &mut Array2<f32>) {
-    for mut row in rows.rows_mut() {
-        let norm = row.dot(&row).sqrt();
-        if norm > 0.0 {
-            row /= norm;
-        }
-    }
 }

@@ -6,12 +6,14 @@ mod fitted;
 mod hypotheses;
 mod member;
 mod select;
+mod texts;
 mod weigh;
 
 pub use calibrate::{CalibratedEnsemble, Calibration};
 pub use config::{EnsembleConfig, MemberConfig, WeightedMember};
 pub use fitted::Ensemble;
 pub use hypotheses::{HypothesisPrompt, score_hypotheses};
-pub(crate) use member::normalize_rows;
-pub use member::{EnsembleData, ItemTexts};
+pub use member::EnsembleData;
 pub use select::{EnsembleSearch, EnsembleSelection, Trial};
+pub use texts::ItemTexts;
+pub(crate) use texts::normalize_rows;

@@ -148,9 +148,12 @@ impl EnsembleSearch {
     /// The candidates for each member but next-step.
     fn candidates(&self, data: &EnsembleData<'_>) -> Vec<Vec<MemberConfig>> {
         let mut candidates = vec![vec![MemberConfig::Popularity { strength: data.items as f64 }]];
-        if data.texts.is_some() {
-            let text = [0.5, 0.65, 0.8, 0.9].map(|decay| MemberConfig::Text { decay });
-            candidates.push(text.to_vec());
+        let decays = [0.5, 0.65, 0.8, 0.9];
+        if data.texts.is_some_and(|texts| texts.embeddings().is_some()) {
+            candidates.push(decays.map(|decay| MemberConfig::Text { decay }).to_vec());
+        }
+        if data.texts.is_some_and(|texts| texts.words().is_some()) {
+            candidates.push(decays.map(|decay| MemberConfig::Words { decay }).to_vec());
         }
         let semantic_weight = if data.texts.is_some() { 0.1 } else { 0.0 };
         let linear = |timescales: Vec<Timescale>| {
@@ -165,7 +168,7 @@ impl EnsembleSearch {
             let ease = [100.0, 300.0, 1000.0].map(|ridge| MemberConfig::Ease { ridge });
             candidates.push(ease.to_vec());
         } else if data.items <= self.cubic_items {
-            candidates.push([20.0, 50.0].map(|ridge| linear(vec![fast(ridge)])).to_vec());
+            candidates.push([20.0, 50.0, 125.0].map(|ridge| linear(vec![fast(ridge)])).to_vec());
         }
         if !data.sequence.is_empty() {
             candidates.push(vec![MemberConfig::Sequence]);
@@ -185,7 +188,7 @@ impl EnsembleSearch {
 fn starting_weight(member: &MemberConfig) -> f64 {
     match member {
         MemberConfig::NextStep(_) | MemberConfig::Sequence => 1.0,
-        MemberConfig::Linear(_) | MemberConfig::Text { .. } => 0.5,
+        MemberConfig::Linear(_) | MemberConfig::Text { .. } | MemberConfig::Words { .. } => 0.5,
         MemberConfig::Ease { .. } | MemberConfig::Hypotheses(_) => 0.3,
         MemberConfig::Popularity { .. } => -0.1,
     }
