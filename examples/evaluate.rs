@@ -40,7 +40,7 @@ use proclivity_examples::hypotheses::{
 };
 use proclivity_examples::{
     DatasetArguments, Evaluated, Order, Protocol, Sequences, ablation, cold_users, cross_fit,
-    deciles, embed_items, item_words, peak_rss_mb, progress_bar, tell,
+    deciles, embed_items, item_tf_idf, peak_rss_mb, progress_bar, tell,
 };
 use serde_json::{Map, Value, json};
 
@@ -50,7 +50,7 @@ use serde_json::{Map, Value, json};
 struct Arguments {
     #[command(flatten)]
     dataset: DatasetArguments,
-    /// A checkpoint directory of the BERT family; without it texts are only words.
+    /// A checkpoint directory of the BERT family; without it texts are TF-IDF vectors alone.
     #[arg(long)]
     model: Option<PathBuf>,
     /// What `train_sequence` has written: its model joins the ensemble. Given several times, such as
@@ -71,7 +71,8 @@ struct Arguments {
     /// Seed of what is shuffled.
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Measures what the test loses without each member, and without texts.
+    /// Measures what the test loses without each member, without either view of the texts, and
+    /// without texts.
     #[arg(long)]
     ablation: bool,
     /// Takes members and weights from a file that an earlier run's `parameters` were saved to,
@@ -79,7 +80,7 @@ struct Arguments {
     #[arg(long)]
     parameters: Option<PathBuf>,
     /// Measures instead how well text alone ranks items that `train_encoder` held out: this share,
-    /// for the users whose test item is one of them.
+    /// for the users whose test item is one of them; 0 for all users.
     #[arg(long, requires = "model")]
     cold_items: Option<f64>,
     /// Which items these are.
@@ -429,7 +430,7 @@ fn sequence_encoders(
     folders.iter().map(load).collect()
 }
 
-/// The words of the items' texts, and their embeddings where there is a model.
+/// The TF-IDF vectors of the items' texts, and their embeddings where there is a model.
 fn item_texts(
     arguments: &Arguments,
     catalog: &Catalog,
@@ -437,7 +438,7 @@ fn item_texts(
 ) -> Result<ItemTexts, Box<dyn Error>> {
     let embed = |model| embed_items(catalog, model, &arguments.device, &arguments.cache);
     let embeddings = model.map(embed).transpose()?;
-    Ok(ItemTexts::new(embeddings, Some(item_words(catalog)), 50, 6.0)?)
+    Ok(ItemTexts::new(embeddings, Some(item_tf_idf(catalog)), 50, 6.0)?)
 }
 
 /// Text alone on items that training hasn't seen.
@@ -456,16 +457,17 @@ fn cold(
     let of_embeddings = |decay| MemberConfig::Text { decay };
     let result = ColdResult::new(&texts, of_embeddings, &ties, &validation, &test)?;
     let mut output = result.json();
-    let of_words = |decay| MemberConfig::Words { decay };
-    let words = ColdResult::new(&texts, of_words, &ties, &validation, &test)?;
-    output.insert("words".to_owned(), Value::Object(words.json()));
+    let of_tf_idf = |decay| MemberConfig::TfIdf { decay };
+    let tf_idf = ColdResult::new(&texts, of_tf_idf, &ties, &validation, &test)?;
+    output.insert("tf_idf".to_owned(), Value::Object(tf_idf.json()));
     let ranked = items.without_them(&all, &texts, &ties, &test)?;
     output.insert("next_step".to_owned(), json!(ranked));
     output.insert("cold_items".to_owned(), json!(items.count()));
     output.insert("items".to_owned(), json!(catalog.len()));
     output.insert("validation_users".to_owned(), json!(validation.len()));
     if let Some(against) = &arguments.against {
-        let texts = item_texts(arguments, catalog, Some(against))?;
+        let embeddings = embed_items(catalog, against, &arguments.device, &arguments.cache)?;
+        let texts = ItemTexts::new(Some(embeddings), None, 50, 6.0)?;
         let other = ColdResult::new(&texts, of_embeddings, &ties, &validation, &test)?;
         let difference = paired_bootstrap(&result.ndcg, &other.ndcg, 10_000, 0.95, 0)?;
         let ratio = mean(&result.ndcg) / mean(&other.ndcg);

@@ -30,7 +30,7 @@ use proclivity_examples::cold::{ColdItems, mean, rank_by_text};
 use proclivity_examples::{DatasetArguments, peak_rss_mb, progress_bar, tell};
 use serde_json::json;
 
-/// Users to validate on, at most.
+/// Users to validate on, at most: every so many are taken of more.
 const MAX_CASES: usize = 2_500;
 
 /// Trains on the items before each user's validation item, less those that are held out; the epoch
@@ -45,8 +45,8 @@ struct Arguments {
     /// The directory of the tuned checkpoint; `training` in it holds what a killed run needs.
     #[arg(long)]
     out: PathBuf,
-    /// Share of the items to hold out of training entirely, as `evaluate` has it; 0 trains on all, and
-    /// validates on all users' validation items.
+    /// Share of the items to hold out of training entirely, as `evaluate` has it; with 0 any user's
+    /// validation item validates.
     #[arg(long, default_value_t = 0.1)]
     cold_items: f64,
     /// Which items these are.

@@ -30,7 +30,7 @@ pub struct AblationRow {
 }
 
 /// Fitted on training items: the ensemble without each member (with it, where its weight is 0), each
-/// member alone, and what the texts' embeddings, their words, and both bring left out. Hyper-parameters stay as they were chosen.
+/// member alone, and the embeddings of texts, their TF-IDF vectors, and both left out. Hyper-parameters stay as they were chosen.
 ///
 /// # Errors
 /// What fitting or ranking refuses.
@@ -58,7 +58,8 @@ pub fn ablation(
         })
     };
     let weights = config.weights();
-    let bar = progress_bar(2 * weights.len() + 1, "ablation");
+    let fewer = fewer_texts(data)?;
+    let bar = progress_bar(2 * weights.len() + fewer.len(), "ablation");
     let mut rows = Vec::new();
     for (at, member) in config.members.iter().enumerate() {
         let name = member.member.name();
@@ -79,21 +80,20 @@ pub fn ablation(
         bar.inc(1);
     }
     drop(ensemble);
-    for (name, texts) in fewer_texts(data)? {
-        let has = |text: fn(&ItemTexts) -> bool| texts.as_ref().is_some_and(text);
-        let mut without = config.without(|member| match member {
-            MemberConfig::Text { .. } => !has(|texts| texts.embeddings().is_some()),
-            MemberConfig::Words { .. } => !has(|texts| texts.words().is_some()),
+    for (name, texts) in fewer {
+        let embeddings = texts.as_ref().and_then(ItemTexts::embeddings);
+        let tf_idf = texts.as_ref().and_then(ItemTexts::tf_idf);
+        let without = config.without(|member| match member {
+            MemberConfig::Text { .. } => embeddings.is_none(),
+            MemberConfig::TfIdf { .. } => tf_idf.is_none(),
             MemberConfig::Hypotheses(_) => texts.is_none(),
             _ => false,
         });
-        for member in &mut without.members {
-            if let (MemberConfig::Linear(linear), None) = (&mut member.member, &texts) {
-                linear.timescales.iter_mut().for_each(|scale| scale.semantic_weight = 0.0);
-            }
+        bar.inc(1);
+        if without.members.is_empty() {
+            continue;
         }
-        let hypotheses = data.hypotheses.filter(|_| texts.is_some());
-        let data = EnsembleData { texts: texts.as_ref(), hypotheses, ..*data };
+        let data = EnsembleData { texts: texts.as_ref(), ..*data };
         let ensemble = without.fit(&split.train, &data)?;
         let (pool, _) = search.weigh(&ensemble, ensemble.pool(), &split.validation)?;
         rows.push(row(name.to_owned(), &told(&ensemble.with_pool(pool)?)?)?);
@@ -108,9 +108,9 @@ fn fewer_texts(
 ) -> Result<Vec<(&'static str, Option<ItemTexts>)>, Box<dyn Error>> {
     let Some(texts) = data.texts else { return Ok(Vec::new()) };
     let mut fewer = Vec::new();
-    if texts.embeddings().is_some() && texts.words().is_some() {
+    if texts.embeddings().is_some() && texts.tf_idf().is_some() {
         fewer.push(("without embeddings of texts", Some(texts.without_embeddings()?)));
-        fewer.push(("without words of texts", Some(texts.without_words()?)));
+        fewer.push(("without TF-IDF of texts", Some(texts.without_tf_idf()?)));
     }
     fewer.push(("without texts", None));
     Ok(fewer)

@@ -71,7 +71,13 @@ impl ColdItems {
             FullRankingConfig::default().build(&item_counts(&train, items), ties)?;
         let config = EnsembleConfig::single(MemberConfig::NextStep(NextStepConfig::default()));
         let mut out = Map::new();
-        for (name, texts) in [("with_texts", Some(texts)), ("without_texts", None)] {
+        let embeddings = texts.without_tf_idf()?;
+        let views = [
+            ("with_texts", Some(texts)),
+            ("with_embeddings", Some(&embeddings)),
+            ("without_texts", None),
+        ];
+        for (name, texts) in views {
             let data = EnsembleData { items, texts, sequence: &[], hypotheses: None };
             let ranked = ranking.evaluate(&config.fit(&train, &data)?, test, &|_| {})?;
             let hr = mean(&ranked.values(|ranks| hit_rate(ranks, 10)));
@@ -87,11 +93,15 @@ impl ColdItems {
         of_user: impl Fn(&LeaveOneOut<'a>, proclivity::schema::UserIndex) -> Option<(&'a [u32], u32)>,
     ) -> Vec<Case<'a>> {
         let held_out = all.leave_one_out();
-        let nothing_is = self.count() == 0;
+        let none_is_held_out = self.count() == 0;
         all.users()
             .filter_map(|user| {
                 let (history, target) = of_user(&held_out, user)?;
-                (nothing_is || self.contains(target)).then_some(Case { user: user.0, history, target })
+                (none_is_held_out || self.contains(target)).then_some(Case {
+                    user: user.0,
+                    history,
+                    target,
+                })
             })
             .collect()
     }

@@ -1,4 +1,4 @@
-//! A catalog's texts as vectors: by a language model, and of their words.
+//! A catalog's texts as vectors: by a language model, and by TF-IDF.
 
 use std::error::Error;
 use std::path::Path;
@@ -33,8 +33,8 @@ pub fn embed_items(
     Ok(embeddings)
 }
 
-/// The words of all items' English texts.
-pub fn item_words(catalog: &Catalog) -> TfIdf {
+/// The TF-IDF vectors of all items' English texts.
+pub fn item_tf_idf(catalog: &Catalog) -> TfIdf {
     let texts = english_texts(catalog);
     TfIdf::new(&texts.iter().map(String::as_str).collect::<Vec<_>>())
 }

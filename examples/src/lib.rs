@@ -29,7 +29,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 pub use ablation::{AblationRow, ablation};
 pub use cold_users::{ColdUsersRow, cold_users};
 pub use dataset::DatasetArguments;
-pub use embed::{embed_items, item_words};
+pub use embed::{embed_items, item_tf_idf};
 pub use probabilities::{Decile, Evaluated, cross_fit, deciles};
 pub use recovery::{Recovery, recovery, shares_by_label};
 pub use split::{Order, Protocol, Sequences};

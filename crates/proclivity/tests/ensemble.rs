@@ -45,11 +45,11 @@ fn texts() -> ItemTexts {
     let embeddings = Array2::from_shape_fn((ITEMS, 2), |(item, axis)| {
         if axis == 0 { angle(item).cos() } else { angle(item).sin() }
     });
-    ItemTexts::new(Some(embeddings), Some(words()), 5, 6.0).unwrap()
+    ItemTexts::new(Some(embeddings), Some(tf_idf()), 5, 6.0).unwrap()
 }
 
 /// Items of a ring's quarter share a word, neighbours on the ring another.
-fn words() -> TfIdf {
+fn tf_idf() -> TfIdf {
     let text = |item: usize| format!("quarter{} pair{}", item / (ITEMS / 4), item / 2);
     let texts: Vec<String> = (0..ITEMS).map(text).collect();
     TfIdf::new(&texts.iter().map(String::as_str).collect::<Vec<_>>())
@@ -162,7 +162,7 @@ fn a_pool_is_the_weighted_sum_of_its_members_and_probabilities_sum_to_one() {
         (MemberConfig::Linear(LinearConfig::default()), 0.4),
         (MemberConfig::Ease { ridge: 10.0 }, 0.2),
         (MemberConfig::Text { decay: 0.7 }, 0.5),
-        (MemberConfig::Words { decay: 0.7 }, 0.3),
+        (MemberConfig::TfIdf { decay: 0.7 }, 0.3),
         (MemberConfig::Popularity { strength: 40.0 }, -0.2),
     ];
     let weighted = |(member, weight)| WeightedMember { member, weight };
@@ -201,27 +201,31 @@ fn a_pool_is_the_weighted_sum_of_its_members_and_probabilities_sum_to_one() {
 }
 
 #[test]
-fn words_are_a_member_and_half_of_the_kernel() {
-    let (both, words) = (texts(), words());
+fn tf_idf_is_a_member_and_half_of_the_kernel() {
+    let (both, tf_idf) = (texts(), tf_idf());
     let data = EnsembleData { items: ITEMS, texts: Some(&both), sequence: &[], hypotheses: None };
-    let member = EnsembleConfig::single(MemberConfig::Words { decay: 0.5 });
+    let member = EnsembleConfig::single(MemberConfig::TfIdf { decay: 0.5 });
     let said = member.fit(&[], &data).unwrap().member_scores(&[&[7, 20, 21]]).unwrap();
     let mut expected = vec![0.0; ITEMS];
-    for (item, cosine) in words.cosines([(21, 1.0), (20, 0.5), (7, 0.25)]) {
+    for (item, cosine) in tf_idf.cosines([(21, 1.0), (20, 0.5), (7, 0.25)]) {
         expected[item as usize] = 6.0 * f64::from(cosine);
     }
     assert_eq!(said.iter().copied().collect::<Vec<f64>>(), expected);
     assert!(expected[20] > expected[22] && expected[22] > 0.0 && expected[ITEMS - 1] == 0.0);
 
-    let (one, other) = (both.without_words().unwrap(), both.without_embeddings().unwrap());
+    let (one, other) = (both.without_tf_idf().unwrap(), both.without_embeddings().unwrap());
     assert_eq!(both.kernel(), &one.kernel().mean(other.kernel()).unwrap());
-    assert!(one.words().is_none() && other.embeddings().is_none());
+    assert!(one.tf_idf().is_none() && other.embeddings().is_none());
     assert!(matches!(one.without_embeddings(), Err(ProclivityError::Empty { .. })));
     let more = TfIdf::new(&["word"; ITEMS + 1]);
     let mismatch = ItemTexts::new(both.embeddings().cloned(), Some(more), 5, 6.0);
     assert!(matches!(mismatch, Err(ProclivityError::Posterior(_))));
     let alone = EnsembleData { texts: Some(&one), ..data };
     assert!(matches!(member.fit(&[], &alone), Err(ProclivityError::Empty { .. })));
+    for decay in [0.0, 5.0, f64::NAN] {
+        let member = EnsembleConfig::single(MemberConfig::TfIdf { decay });
+        assert!(matches!(member.fit(&[], &data), Err(ProclivityError::Posterior(_))));
+    }
 }
 
 /// The ring's two halves as hypotheses.

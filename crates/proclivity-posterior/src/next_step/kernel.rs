@@ -1,4 +1,4 @@
-//! Which items' texts are close: a sparse, row-normalised kernel over embeddings.
+//! Which items are close: a sparse, row-normalised kernel over embeddings or another similarity.
 
 use std::collections::BTreeMap;
 
@@ -9,10 +9,15 @@ use serde::{Deserialize, Serialize};
 use crate::PosteriorError;
 use crate::error::{finite, in_range, known_items, same_length};
 
-/// For each item its nearest other items, with weights that sum to one.
+/// For each item its nearest other items, with weights that sum to one; an item that is close to no
+/// other has none.
 ///
 /// # Formula
-/// K(i, j) ∝ exp(temperature · cos(eᵢ, eⱼ)) for the `neighbors` nearest j ≠ i, else 0
+/// K(i, j) ∝ exp(temperature · sim(i, j)) for the `neighbors` nearest j ≠ i, else 0; of embeddings,
+/// sim(i, j) = cos(eᵢ, eⱼ)
+///
+/// Items as near as the last of the `neighbors` are neighbours, too, unless there are so many that
+/// they would double the row: then none of them is. What is near doesn't depend on the items' order.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Saved")]
 pub struct Kernel {
@@ -58,35 +63,37 @@ impl Kernel {
         Ok(Self::collect(rows))
     }
 
-    /// The kernel of another similarity than that of embeddings, such as that of the words in
-    /// common: `similar` gives the items that an item has anything to do with, and how similar they
-    /// are, where embeddings have the cosine.
+    /// The kernel of another similarity than that of embeddings: `similar` gives the items that an
+    /// item has anything to do with, in order of index, and how similar they are, where embeddings
+    /// have the cosine. An item's similarity to itself isn't looked at.
     ///
     /// # Errors
     /// [`PosteriorError::OutOfRange`] for zero neighbours, a negative temperature, a similarity that
-    /// isn't finite and an item that is given twice, [`PosteriorError::UnknownItem`] for one from
-    /// `items` on.
-    pub fn similar(
+    /// isn't finite and items out of order, [`PosteriorError::UnknownItem`] for one from `items` on.
+    pub fn from_similarity(
         items: usize,
         neighbors: usize,
         temperature: f64,
         similar: impl Fn(u32) -> Vec<(u32, f32)> + Sync,
     ) -> Result<Self, PosteriorError> {
         validate(neighbors, temperature)?;
-        let rows = (0..items as u32).into_par_iter().map(|item| {
+        let row = |item| {
             let others = similar(item);
-            for &(_, similarity) in &others {
-                let value = f64::from(similarity);
-                in_range("similarity", value, value.is_finite(), "a finite number")?;
+            let (near, similarities): (Vec<u32>, Vec<f32>) = others.iter().copied().unzip();
+            known_items(&near, items)?;
+            let ordered = near.windows(2).all(|pair| pair[0] < pair[1]);
+            in_range("items similar to an item", f64::from(item), ordered, "in order, each once")?;
+            for similarity in similarities.into_iter().map(f64::from) {
+                in_range("similarity", similarity, similarity.is_finite(), "a finite number")?;
             }
             Ok(nearest(others.into_iter(), item, neighbors, temperature))
-        });
-        let kernel = Self::collect(rows.collect::<Result<_, PosteriorError>>()?);
-        kernel.validate()?;
-        Ok(kernel)
+        };
+        let rows: Vec<_> = (0..items as u32).into_par_iter().map(row).collect();
+        Ok(Self::collect(rows.into_iter().collect::<Result<_, PosteriorError>>()?))
     }
 
-    /// The mean of this kernel and another of the same items: either says who is near.
+    /// The mean of this kernel and another of the same items, such as that of another view of their
+    /// texts. Where an item has neighbours in one of the two alone, these count whole.
     ///
     /// # Errors
     /// [`PosteriorError::Length`] for another number of items.
@@ -239,8 +246,11 @@ fn nearest(
 ) -> Vec<(u32, f32)> {
     let mut others: Vec<(u32, f32)> = similar.filter(|&(item, _)| item != itself).collect();
     if others.len() > neighbors {
-        others.select_nth_unstable_by(neighbors - 1, |a, b| b.1.total_cmp(&a.1));
-        others.truncate(neighbors);
+        let (_, &mut (_, last), _) =
+            others.select_nth_unstable_by(neighbors - 1, |a, b| b.1.total_cmp(&a.1));
+        let as_near = others.iter().filter(|&&(_, similarity)| similarity >= last).count();
+        let with_last = as_near < 2 * neighbors;
+        others.retain(|&(_, similarity)| similarity > last || with_last && similarity == last);
     }
     others.sort_unstable_by_key(|&(item, _)| item);
     let max = others.iter().map(|&(_, cosine)| cosine).fold(f32::NEG_INFINITY, f32::max);
@@ -269,13 +279,32 @@ mod tests {
         let embeddings = array![[1.0_f32, 0.0], [0.6, 0.8], [0.0, 1.0], [-1.0, 0.0]];
         let cosines = embeddings.dot(&embeddings.t());
         let of = |item: u32| (0..).zip(cosines.row(item as usize).to_vec()).collect();
-        let given = Kernel::similar(4, 2, 3.0, of).unwrap();
+        let given = Kernel::from_similarity(4, 2, 3.0, of).unwrap();
         assert_eq!(given, Kernel::nearest(embeddings.view(), 2, 3.0).unwrap());
         let of = |item: u32| if item == 0 { vec![(4, 1.0)] } else { vec![] };
-        let error = Kernel::similar(4, 2, 3.0, of).unwrap_err();
+        let error = Kernel::from_similarity(4, 2, 3.0, of).unwrap_err();
         assert!(matches!(error, PosteriorError::UnknownItem { item: 4, .. }), "{error}");
-        let error = Kernel::similar(4, 2, 3.0, |_| vec![(0, f32::NAN)]).unwrap_err();
+        let error = Kernel::from_similarity(4, 2, 3.0, |_| vec![(0, f32::NAN)]).unwrap_err();
         assert!(error.to_string().contains("similarity"), "{error}");
+        let twice = |_| vec![(1, 1.0), (1, 0.5)];
+        let error = Kernel::from_similarity(4, 1, 3.0, twice).unwrap_err();
+        assert!(error.to_string().contains("in order"), "{error}");
+    }
+
+    #[test]
+    fn who_is_near_does_not_depend_on_the_order_where_similarities_are_equal() {
+        let near = |similarities: [f32; 5], neighbors| {
+            let of = |item: u32| match item {
+                0 => (1..).zip(similarities).collect(),
+                _ => Vec::new(),
+            };
+            let kernel = Kernel::from_similarity(6, neighbors, 1.0, of).unwrap();
+            kernel.row(0).map(|(item, _)| item).collect::<Vec<_>>()
+        };
+        assert_eq!(near([0.5, 0.9, 0.5, 0.1, 0.2], 2), [1, 2, 3]);
+        assert_eq!(near([0.1, 0.5, 0.2, 0.5, 0.9], 2), [2, 4, 5]);
+        assert_eq!(near([0.5, 0.9, 0.5, 0.5, 0.1], 2), [2]);
+        assert!(near([0.5; 5], 2).is_empty());
     }
 
     #[test]

@@ -131,7 +131,7 @@ impl<'a> CalibratedEnsemble<'a> {
     /// Cases whose target stands in the history are left out.
     ///
     /// # Errors
-    /// [`ProclivityError::Posterior`] or [`ProclivityError::Encoder`] for an item outside of the catalog.
+    /// [`ProclivityError::Posterior`] for an item outside of the catalog.
     pub fn member_log_losses(&self, cases: &[Case<'_>]) -> Result<Vec<f64>, ProclivityError> {
         let cases: Vec<&Case<'_>> =
             cases.iter().filter(|case| !case.history.contains(&case.target)).collect();

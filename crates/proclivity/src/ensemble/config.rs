@@ -24,7 +24,7 @@ pub enum MemberConfig {
         decay: f64,
     },
     /// Six times the cosine between an item's TF-IDF vector and the decayed mean of the history's.
-    Words {
+    TfIdf {
         /// Weight of an item of the history to that of the next one, in (0, 1].
         decay: f64,
     },
@@ -47,7 +47,7 @@ impl MemberConfig {
             Self::Linear(_) => "linear",
             Self::Ease { .. } => "EASE",
             Self::Text { .. } => "text",
-            Self::Words { .. } => "words",
+            Self::TfIdf { .. } => "TF-IDF",
             Self::Popularity { .. } => "popularity",
             Self::Sequence => "sequence",
             Self::Hypotheses(_) => "hypotheses",

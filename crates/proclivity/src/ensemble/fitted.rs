@@ -1,7 +1,7 @@
 //! A fitted ensemble: the scores of its members and their log-linear pool.
 
 use ndarray::{Array3, ArrayViewMut2, Axis, s};
-use proclivity_posterior::{LogLinearPool, PosteriorError, Predictive, log_sum_exp};
+use proclivity_posterior::{LogLinearPool, Predictive, log_sum_exp};
 
 use super::member::Member;
 use crate::{EnsembleConfig, EnsembleData, ProclivityError};
@@ -62,11 +62,6 @@ impl Ensemble<'_> {
     /// # Errors
     /// [`ProclivityError::Posterior`] for an item outside of the catalog.
     pub fn member_scores(&self, histories: &[&[u32]]) -> Result<Array3<f64>, ProclivityError> {
-        let items = self.items;
-        let mut seen = histories.iter().copied().flatten();
-        if let Some(&item) = seen.find(|&&item| item as usize >= items) {
-            return Err(PosteriorError::UnknownItem { item, items }.into());
-        }
         let mut scores = Array3::zeros((histories.len(), self.members.len(), self.items));
         for (at, member) in self.members.iter().enumerate() {
             member.scores(histories, scores.slice_mut(s![.., at, ..]))?;

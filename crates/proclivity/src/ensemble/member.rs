@@ -3,8 +3,8 @@
 use ndarray::{Array2, ArrayViewMut2, Axis};
 use proclivity_encoder::NextItemModel;
 use proclivity_posterior::{
-    Ease, EaseModel, HypothesisModel, HypothesisScores, Linear, LinearModel, NextStep, Precision,
-    Predictive, positive_log_scores,
+    Ease, EaseModel, HypothesisModel, HypothesisScores, Linear, LinearModel, NextStep,
+    PosteriorError, Precision, Predictive, positive_log_scores,
 };
 use proclivity_text::TfIdf;
 use rayon::prelude::*;
@@ -17,7 +17,7 @@ use crate::{ItemTexts, MemberConfig, ProclivityError, item_counts};
 pub struct EnsembleData<'a> {
     /// How many items the catalog has.
     pub items: usize,
-    /// Without texts, no member has a kernel, and there is no text member.
+    /// Without texts, no member has a kernel, and there are no members of texts alone.
     pub texts: Option<&'a ItemTexts>,
     /// Trained sequence encoders, such as those of several seeds, whose probabilities are averaged;
     /// none where there are none. They aren't fitted again.
@@ -35,8 +35,8 @@ pub(super) enum Member<'a> {
         embeddings: &'a Array2<f32>,
         decay: f64,
     },
-    Words {
-        words: &'a TfIdf,
+    TfIdf {
+        tf_idf: &'a TfIdf,
         decay: f64,
     },
     Popularity(Vec<f64>),
@@ -73,16 +73,14 @@ impl<'a> Member<'a> {
                 Self::Ease(Ease::new(data.items, *ridge, Precision::Single)?.fit(sequences)?)
             }
             MemberConfig::Text { decay } => {
-                let embeddings = data
-                    .texts
-                    .and_then(ItemTexts::embeddings)
-                    .ok_or(ProclivityError::Empty { what: "embeddings of item texts" })?;
-                Self::Text { embeddings, decay: *decay }
+                let embeddings = data.texts.and_then(ItemTexts::embeddings);
+                let none = ProclivityError::Empty { what: "embeddings of item texts" };
+                Self::Text { embeddings: embeddings.ok_or(none)?, decay: valid_decay(*decay)? }
             }
-            MemberConfig::Words { decay } => {
-                let words = data.texts.and_then(ItemTexts::words);
-                let words = words.ok_or(ProclivityError::Empty { what: "words of item texts" })?;
-                Self::Words { words, decay: *decay }
+            MemberConfig::TfIdf { decay } => {
+                let tf_idf = data.texts.and_then(ItemTexts::tf_idf);
+                let none = ProclivityError::Empty { what: "TF-IDF vectors of item texts" };
+                Self::TfIdf { tf_idf: tf_idf.ok_or(none)?, decay: valid_decay(*decay)? }
             }
             MemberConfig::Popularity { strength } => {
                 let counts = item_counts(sequences, data.items);
@@ -109,12 +107,17 @@ impl<'a> Member<'a> {
         matches!(self, Self::NextStep(_) | Self::Popularity(_) | Self::Hypotheses(_))
     }
 
-    /// Writes the scores, `[histories, items]`.
+    /// Writes the scores, `[histories, items]`; refuses items outside of the catalog.
     pub(super) fn scores(
         &self,
         histories: &[&[u32]],
         mut out: ArrayViewMut2<'_, f64>,
     ) -> Result<(), ProclivityError> {
+        let items = out.ncols();
+        let mut seen = histories.iter().copied().flatten();
+        if let Some(&item) = seen.find(|&&item| item as usize >= items) {
+            return Err(PosteriorError::UnknownItem { item, items }.into());
+        }
         let mut each = |of: &OfHistory<'_>| {
             let rows = out.axis_iter_mut(Axis(0)).into_par_iter().zip(histories);
             rows.try_for_each(|(mut row, history)| {
@@ -143,9 +146,9 @@ impl<'a> Member<'a> {
                 out.zip_mut_with(&cosines, |to, &from| *to = COSINE_SCALE * f64::from(from));
                 Ok(())
             }
-            Self::Words { words, decay } => each(&|history| {
-                let mut scores = vec![0.0; words.len()];
-                for (item, cosine) in words.cosines(decayed(history, *decay)) {
+            Self::TfIdf { tf_idf, decay } => each(&|history| {
+                let mut scores = vec![0.0; tf_idf.len()];
+                for (item, cosine) in tf_idf.cosines(decayed(history, *decay)) {
                     scores[item as usize] = COSINE_SCALE * f64::from(cosine);
                 }
                 Ok(scores)
@@ -195,6 +198,14 @@ fn decayed(history: &[u32], decay: f64) -> impl Iterator<Item = (u32, f32)> {
     let weights = std::iter::successors(Some(1.0), move |weight| Some(weight * decay));
     let weighted = history.iter().rev().copied().zip(weights);
     weighted.take_while(|&(_, weight)| weight >= 1e-6).map(|(item, weight)| (item, weight as f32))
+}
+
+fn valid_decay(decay: f64) -> Result<f64, ProclivityError> {
+    if decay > 0.0 && decay <= 1.0 {
+        return Ok(decay);
+    }
+    let (name, expected) = ("decay of the history", "in (0, 1]");
+    Err(PosteriorError::OutOfRange { name, value: decay, expected }.into())
 }
 
 /// log(eᵃ + eᵇ) of finite numbers.

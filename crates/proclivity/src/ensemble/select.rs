@@ -152,8 +152,8 @@ impl EnsembleSearch {
         if data.texts.is_some_and(|texts| texts.embeddings().is_some()) {
             candidates.push(decays.map(|decay| MemberConfig::Text { decay }).to_vec());
         }
-        if data.texts.is_some_and(|texts| texts.words().is_some()) {
-            candidates.push(decays.map(|decay| MemberConfig::Words { decay }).to_vec());
+        if data.texts.is_some_and(|texts| texts.tf_idf().is_some()) {
+            candidates.push(decays.map(|decay| MemberConfig::TfIdf { decay }).to_vec());
         }
         let semantic_weight = if data.texts.is_some() { 0.1 } else { 0.0 };
         let linear = |timescales: Vec<Timescale>| {
@@ -168,7 +168,9 @@ impl EnsembleSearch {
             let ease = [100.0, 300.0, 1000.0].map(|ridge| MemberConfig::Ease { ridge });
             candidates.push(ease.to_vec());
         } else if data.items <= self.cubic_items {
-            candidates.push([20.0, 50.0, 125.0].map(|ridge| linear(vec![fast(ridge)])).to_vec());
+            let of = |decay| [50.0, 125.0, 300.0].map(|ridge| Timescale { decay, ..fast(ridge) });
+            let alone = [0.6, 0.8].into_iter().flat_map(of);
+            candidates.push(alone.map(|scale| linear(vec![scale])).collect());
         }
         if !data.sequence.is_empty() {
             candidates.push(vec![MemberConfig::Sequence]);
@@ -188,7 +190,7 @@ impl EnsembleSearch {
 fn starting_weight(member: &MemberConfig) -> f64 {
     match member {
         MemberConfig::NextStep(_) | MemberConfig::Sequence => 1.0,
-        MemberConfig::Linear(_) | MemberConfig::Text { .. } | MemberConfig::Words { .. } => 0.5,
+        MemberConfig::Linear(_) | MemberConfig::Text { .. } | MemberConfig::TfIdf { .. } => 0.5,
         MemberConfig::Ease { .. } | MemberConfig::Hypotheses(_) => 0.3,
         MemberConfig::Popularity { .. } => -0.1,
     }

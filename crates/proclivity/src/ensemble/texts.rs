@@ -6,14 +6,12 @@ use proclivity_text::TfIdf;
 
 use crate::ProclivityError;
 
-/// What the texts of all items say, seen two ways: embeddings by a language model, and the words
-/// themselves. Either will do; together they see more, as words keep apart what embeddings blur.
+/// What the texts of all items say, in two views: a language model's embeddings and TF-IDF vectors.
+/// Either will do; together they see more, as words keep apart what embeddings blur.
 #[derive(Debug, Clone)]
 pub struct ItemTexts {
-    embeddings: Option<Array2<f32>>,
-    words: Option<TfIdf>,
-    neighbors: usize,
-    temperature: f64,
+    embeddings: Option<(Array2<f32>, Kernel)>,
+    tf_idf: Option<(TfIdf, Kernel)>,
     kernel: Kernel,
 }
 
@@ -25,45 +23,50 @@ impl ItemTexts {
     /// [`ProclivityError::Empty`] without a view, [`ProclivityError::Posterior`] for views of
     /// different items and for what [`Kernel::nearest`] refuses.
     pub fn new(
-        mut embeddings: Option<Array2<f32>>,
-        words: Option<TfIdf>,
+        embeddings: Option<Array2<f32>>,
+        tf_idf: Option<TfIdf>,
         neighbors: usize,
         temperature: f64,
     ) -> Result<Self, ProclivityError> {
-        let mut of_embeddings = None;
-        if let Some(embeddings) = &mut embeddings {
-            normalize_rows(embeddings);
-            of_embeddings = Some(Kernel::nearest(embeddings.view(), neighbors, temperature)?);
-        }
-        let mut of_words = None;
-        if let Some(words) = &words {
-            let similar = |item| words.cosines([(item, 1.0)]);
-            of_words = Some(Kernel::similar(words.len(), neighbors, temperature, similar)?);
-        }
-        let kernel = match (of_embeddings, of_words) {
-            (Some(one), Some(other)) => one.mean(&other)?,
-            (Some(kernel), None) | (None, Some(kernel)) => kernel,
-            (None, None) => {
-                return Err(ProclivityError::Empty { what: "embeddings or words of item texts" });
-            }
-        };
-        Ok(Self { embeddings, words, neighbors, temperature, kernel })
+        let embeddings = embeddings.map(|mut embeddings| {
+            normalize_rows(&mut embeddings);
+            let kernel = Kernel::nearest(embeddings.view(), neighbors, temperature)?;
+            Ok::<_, ProclivityError>((embeddings, kernel))
+        });
+        let tf_idf = tf_idf.map(|tf_idf| {
+            let of = |item| tf_idf.cosines([(item, 1.0)]);
+            let kernel = Kernel::from_similarity(tf_idf.len(), neighbors, temperature, of)?;
+            Ok::<_, ProclivityError>((tf_idf, kernel))
+        });
+        Self::of_views(embeddings.transpose()?, tf_idf.transpose()?)
     }
 
-    /// What the words alone say.
+    fn of_views(
+        embeddings: Option<(Array2<f32>, Kernel)>,
+        tf_idf: Option<(TfIdf, Kernel)>,
+    ) -> Result<Self, ProclivityError> {
+        let kernel = match (&embeddings, &tf_idf) {
+            (Some((_, one)), Some((_, other))) => one.mean(other)?,
+            (Some((_, kernel)), None) | (None, Some((_, kernel))) => kernel.clone(),
+            (None, None) => return Err(ProclivityError::Empty { what: "views of item texts" }),
+        };
+        Ok(Self { embeddings, tf_idf, kernel })
+    }
+
+    /// What the TF-IDF vectors alone say.
     ///
     /// # Errors
     /// [`ProclivityError::Empty`] where there are none.
     pub fn without_embeddings(&self) -> Result<Self, ProclivityError> {
-        Self::new(None, self.words.clone(), self.neighbors, self.temperature)
+        Self::of_views(None, self.tf_idf.clone())
     }
 
     /// What the embeddings alone say.
     ///
     /// # Errors
     /// [`ProclivityError::Empty`] where there are none.
-    pub fn without_words(&self) -> Result<Self, ProclivityError> {
-        Self::new(self.embeddings.clone(), None, self.neighbors, self.temperature)
+    pub fn without_tf_idf(&self) -> Result<Self, ProclivityError> {
+        Self::of_views(self.embeddings.clone(), None)
     }
 
     /// Which items' texts are close.
@@ -73,12 +76,12 @@ impl ItemTexts {
 
     /// A vector of unit length for each item, `[items, dim]`, where there are embeddings.
     pub fn embeddings(&self) -> Option<&Array2<f32>> {
-        self.embeddings.as_ref()
+        self.embeddings.as_ref().map(|(embeddings, _)| embeddings)
     }
 
-    /// The words of the texts, where they are given.
-    pub fn words(&self) -> Option<&TfIdf> {
-        self.words.as_ref()
+    /// The TF-IDF vectors, where there are any.
+    pub fn tf_idf(&self) -> Option<&TfIdf> {
+        self.tf_idf.as_ref().map(|(tf_idf, _)| tf_idf)
     }
 }
 

@@ -1,5 +1,7 @@
 //! The weights of an ensemble: searched over each case's rivals, ranked among all items.
 
+use std::mem::take;
+
 use proclivity_eval::Case;
 use proclivity_posterior::{LogLinearPool, RankingCase};
 
@@ -39,15 +41,18 @@ impl EnsembleSearch {
         let start = ensemble.pool();
         let mut known = KnownPools::new(self, ensemble, start, validation)?;
         known.search(|pool, cases| Ok(self.weights.fit(pool, cases)?))?;
-        known.search(|pool, cases| self.drop_members(start, pool, cases))
+        let mut first = true;
+        known.search(|pool, cases| self.drop_members(start, take(&mut first), pool, cases))
     }
 
     /// One by one, members whose absence costs less than `worth` get a weight of 0, others being
-    /// weighed anew. Where a search that starts without a member ends higher, it was in the way:
-    /// that pool is taken. Never less than the best member alone.
+    /// weighed anew. With `restart`, searches from `start` without one member are tried, too, before
+    /// any is left out: where one ends higher, that member was in the way. Never less than the best
+    /// member alone.
     fn drop_members(
         &self,
         start: &LogLinearPool,
+        mut restart: bool,
         pool: &LogLinearPool,
         cases: &[RankingCase],
     ) -> Result<(LogLinearPool, f64), ProclivityError> {
@@ -66,14 +71,12 @@ impl EnsembleSearch {
                 }
                 Ok::<_, ProclivityError>(highest)
             };
-            let anew = highest_without_one(start)?;
             let fewer = highest_without_one(&pool)?;
-            if anew.1 > best.max(fewer.1) {
-                (pool, best) = anew;
-            } else if fewer.1 > best - self.worth {
-                (pool, best) = fewer;
-            } else {
-                break;
+            let anew = take(&mut restart).then(|| highest_without_one(start)).transpose()?;
+            match anew.filter(|anew| anew.1 > best.max(fewer.1)) {
+                Some(anew) => (pool, best) = anew,
+                None if fewer.1 > best - self.worth => (pool, best) = fewer,
+                None => break,
             }
         }
         for member in 0..start.weights().len() {
@@ -136,7 +139,10 @@ impl<'k, 'a> KnownPools<'k, 'a> {
     /// that the search counts is that of the ranking.
     fn search(
         &mut self,
-        search: impl Fn(&LogLinearPool, &[RankingCase]) -> Result<(LogLinearPool, f64), ProclivityError>,
+        mut search: impl FnMut(
+            &LogLinearPool,
+            &[RankingCase],
+        ) -> Result<(LogLinearPool, f64), ProclivityError>,
     ) -> Result<(LogLinearPool, f64), ProclivityError> {
         let (mut best, mut best_ndcg) = self.best()?;
         for _ in 0..ROUNDS {
