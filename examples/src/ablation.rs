@@ -7,7 +7,8 @@ use proclivity::eval::{Evaluation, FullRankingConfig, PairedBootstrap, Split, pa
 use proclivity::posterior::LogLinearPool;
 use proclivity::rank::TieBreak;
 use proclivity::{
-    Ensemble, EnsembleConfig, EnsembleData, EnsembleSearch, ItemTexts, MemberConfig, item_counts,
+    Ensemble, EnsembleConfig, EnsembleData, EnsembleSearch, ItemTexts, MemberConfig,
+    ProclivityError, item_counts,
 };
 use serde::Serialize;
 
@@ -105,7 +106,7 @@ pub fn ablation(
 /// Less than all that the texts say, with names for it.
 fn fewer_texts(
     data: &EnsembleData<'_>,
-) -> Result<Vec<(&'static str, Option<ItemTexts>)>, Box<dyn Error>> {
+) -> Result<Vec<(&'static str, Option<ItemTexts>)>, ProclivityError> {
     let Some(texts) = data.texts else { return Ok(Vec::new()) };
     let mut fewer = Vec::new();
     if texts.embeddings().is_some() && texts.tf_idf().is_some() {
