@@ -199,7 +199,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         let model = tempering.fit(&split.train, scores)?;
         let report = HypothesisReport::new(tempering, &model, &split, catalog.len(), &ties)?;
         if !arguments.json {
-            print_hypotheses(&report);
+            println!("{report}");
             for case in split.test.iter().take(3) {
                 let posterior = model.posterior(case.history)?.probs();
                 let likely = in_words(&most_probable(&model, &posterior), 4);
@@ -240,7 +240,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
             result.json.insert("ablation".to_owned(), json!(rows));
         }
         if !arguments.json {
-            print_row(variant.name(), &result.json);
+            println!("{result}");
         }
         if let (true, Some(path)) = (last, &arguments.predictions) {
             let file = BufWriter::new(File::create(path)?);
@@ -371,47 +371,11 @@ fn evaluate(
     Ok(Evaluated { name, evaluation, json, deciles, validation_deciles })
 }
 
-fn print_row(name: &str, result: &Map<String, Value>) {
-    let number = |value: &Value| value.as_f64().unwrap_or(f64::NAN);
-    let line = |name: &str, of: &Value| {
-        let [hr, ndcg, mrr, loss] =
-            ["hr@10", "ndcg@10", "mrr", "log_loss"].map(|metric| number(&of[metric]));
-        println!("{name:<24} HR@10 {hr:.4}  NDCG@10 {ndcg:.4}  MRR {mrr:.4}  log loss {loss:.3}");
-    };
-    line(name, &Value::Object(result.clone()));
-    line("  popularity", &result["popularity"]);
-    for row in result.get("ablation").and_then(Value::as_array).into_iter().flatten() {
-        let [hr, ndcg] = ["hr@10", "ndcg@10"].map(|metric| number(&row[metric]));
-        let [mean, low, high] = ["mean", "low", "high"].map(|part| number(&row["loss"][part]));
-        println!(
-            "  {:<22} HR@10 {hr:.4}  NDCG@10 {ndcg:.4}  the ensemble has {mean:+.4} ({low:+.4} to {high:+.4})",
-            row["ensemble"].as_str().unwrap_or_default()
-        );
-    }
-}
-
 fn tempered(member: &MemberConfig) -> Option<HypothesisConfig> {
     match member {
         MemberConfig::Hypotheses(config) => Some(*config),
         _ => None,
     }
-}
-
-fn print_hypotheses(report: &HypothesisReport) {
-    println!(
-        "hypotheses alone         HR@10 {:.4}  NDCG@10 {:.4}  log loss {:.3}, popularity {:.3}",
-        report.hr, report.ndcg, report.log_loss, report.popularity_log_loss
-    );
-    let (fit, gain, ndcg) = (&report.fitted, &report.log_loss_gain, &report.ndcg_gain);
-    println!(
-        "  above popularity       {:+.4} ({:+.4} to {:+.4}) nats, {:+.4} ({:+.4} to {:+.4}) NDCG@10",
-        gain.mean, gain.low, gain.high, ndcg.mean, ndcg.low, ndcg.high
-    );
-    println!(
-        "  sharpness {:.3}        {:.4} nats on last training items, popularity {:.4}",
-        fit.sharpness, fit.log_loss, fit.popularity_log_loss
-    );
-    println!("  P(h)                   {}", in_words(&report.prior, 6));
 }
 
 /// What `train_sequence` has written for a variant; nothing unless each has been refitted.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::error::Error;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
@@ -159,6 +160,28 @@ impl HypothesisReport {
             log_loss_gain: paired_bootstrap(&their_losses, &our_losses, 10_000, 0.95, 0)?,
             ndcg_gain: paired_bootstrap(&our_ndcg, &their_ndcg, 10_000, 0.95, 0)?,
         })
+    }
+}
+
+impl fmt::Display for HypothesisReport {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            to,
+            "hypotheses alone           HR@10 {:.4}  NDCG@10 {:.4}  log loss {:.3}, popularity {:.3}",
+            self.hr, self.ndcg, self.log_loss, self.popularity_log_loss
+        )?;
+        let (fit, gain, ndcg) = (&self.fitted, &self.log_loss_gain, &self.ndcg_gain);
+        writeln!(
+            to,
+            "  above popularity         {:+.4} ({:+.4} to {:+.4}) nats, {:+.4} ({:+.4} to {:+.4}) NDCG@10",
+            gain.mean, gain.low, gain.high, ndcg.mean, ndcg.low, ndcg.high
+        )?;
+        writeln!(
+            to,
+            "  sharpness {:.3}          {:.4} nats on last training items, popularity {:.4}",
+            fit.sharpness, fit.log_loss, fit.popularity_log_loss
+        )?;
+        write!(to, "  P(h)                     {}", in_words(&self.prior, 6))
     }
 }
 

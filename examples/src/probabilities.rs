@@ -1,6 +1,7 @@
 //! Whether a predictive's probabilities hold, over everything that could have come next.
 
 use std::error::Error;
+use std::fmt;
 
 use proclivity::Ensemble;
 use proclivity::eval::{Case, Evaluation, FullRanking};
@@ -37,6 +38,30 @@ pub struct Evaluated {
     pub deciles: Vec<Decile>,
     /// The same on validation, each half under a calibration that was learned on the other.
     pub validation_deciles: Vec<Decile>,
+}
+
+/// A line for the model, one for popularity, and one for each row of an ablation.
+impl fmt::Display for Evaluated {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let number = |value: &Value| value.as_f64().unwrap_or(f64::NAN);
+        let line = |of: &dyn Fn(&str) -> f64| {
+            let [hr, ndcg, mrr, loss] = ["hr@10", "ndcg@10", "mrr", "log_loss"].map(of);
+            format!("HR@10 {hr:.4}  NDCG@10 {ndcg:.4}  MRR {mrr:.4}  log loss {loss:.3}")
+        };
+        let (ours, theirs) = (&self.json, &self.json["popularity"]);
+        writeln!(to, "{:<26} {}", self.name, line(&|metric| number(&ours[metric])))?;
+        write!(to, "{:<26} {}", "  popularity", line(&|metric| number(&theirs[metric])))?;
+        for row in ours.get("ablation").and_then(Value::as_array).into_iter().flatten() {
+            let [hr, ndcg] = ["hr@10", "ndcg@10"].map(|metric| number(&row[metric]));
+            let [mean, low, high] = ["mean", "low", "high"].map(|part| number(&row["loss"][part]));
+            write!(
+                to,
+                "\n  {:<24} HR@10 {hr:.4}  NDCG@10 {ndcg:.4}  the ensemble has {mean:+.4} ({low:+.4} to {high:+.4})",
+                row["ensemble"].as_str().unwrap_or_default()
+            )?;
+        }
+        Ok(())
+    }
 }
 
 /// The deciles of what was counted: each has a tenth of the expected hits.
