@@ -14,7 +14,7 @@ use crate::error::in_range;
 /// | `symmetric_share` | 0.5 | weight of what came before beside what came after | \[0, 1\] |
 /// | `kernel_smoothing` | 0.5 | weight of the counts of items with close texts | from 0 |
 /// | `prior_strength` | 20 | events that the prior of a row is worth | above 0 |
-/// | `popularity_share` | 0.1 | popularity's share of a row's prior, the kernel has the rest | (0, 1] |
+/// | `popularity_share` | 0.1 | popularity's share of a row's prior, the kernel has the rest; all of it for an item without neighbours | (0, 1] |
 /// | `popularity_strength` | 100 | events spread evenly over the catalog in popularity | above 0 |
 /// | `history_decay` | 0.5 | weight of each older item of the history | (0, 1] |
 /// | `slow_history_decay` | 0.9 | the same on a second, slower timescale: lasting taste beside the moment | (0, 1] |
