@@ -15,7 +15,8 @@ const ITEMS: usize = 7;
 
 fn embeddings() -> Array2<f32> {
     Array2::from_shape_fn((ITEMS, 2), |(item, axis)| {
-        let angle = 0.5 * item as f32;
+        // Uneven, so that no two neighbours are equally near.
+        let angle = 0.5 * item as f32 + 0.01 * (item * item) as f32;
         if axis == 0 { angle.cos() } else { angle.sin() }
     })
 }
