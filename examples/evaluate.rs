@@ -186,6 +186,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
             let mut chosen = Map::new();
             chosen.insert("validation_ndcg@10".to_owned(), json!(found.ndcg));
             chosen.insert("tried".to_owned(), json!(found.tried));
+            chosen.insert("tried_in_pool".to_owned(), json!(found.tried_in_pool));
             (found.config, chosen)
         }
     };

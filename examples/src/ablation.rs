@@ -68,9 +68,8 @@ pub fn ablation(
             let (how, weight) = if weights[at] == 0.0 { ("with", 0.3) } else { ("without", 0.0) };
             let mut others = weights.clone();
             others[at] = weight;
-            let others = LogLinearPool::new(others)?;
-            let (pool, _) = search.weigh(&ensemble, &others, &split.validation)?;
-            ensemble = ensemble.with_pool(pool)?;
+            ensemble = ensemble.with_pool(LogLinearPool::new(others)?)?;
+            (ensemble, _) = search.weigh(ensemble, &split.validation)?;
             rows.push(row(format!("{how} {name}"), &told(&ensemble)?)?);
         }
         bar.inc(1);
@@ -96,8 +95,8 @@ pub fn ablation(
         }
         let data = EnsembleData { texts: texts.as_ref(), ..*data };
         let ensemble = without.fit(&split.train, &data)?;
-        let (pool, _) = search.weigh(&ensemble, ensemble.pool(), &split.validation)?;
-        rows.push(row(name.to_owned(), &told(&ensemble.with_pool(pool)?)?)?);
+        let (ensemble, _) = search.weigh(ensemble, &split.validation)?;
+        rows.push(row(name.to_owned(), &told(&ensemble)?)?);
     }
     bar.finish_and_clear();
     Ok(rows)

@@ -4,7 +4,7 @@
 use ndarray::{Array2, array};
 use proclivity_posterior::{
     Candidates, LogLinearPool, PosteriorError, RankingCase, Reliability, ReliabilityGroups, Splice,
-    SpliceConfig, SpliceEvent, WeightSearch, coordinate_search, inverse_temperature,
+    SpliceConfig, SpliceEvent, WeightSearch, coordinate_search, inverse_temperature, log_sum_exp,
 };
 use proptest::prelude::*;
 use rand::{Rng, RngExt, SeedableRng};
@@ -306,6 +306,80 @@ fn a_pool_turned_over_is_not_taken_for_a_good_one() {
     let turned = LogLinearPool::new(vec![-1.0]).unwrap();
     let search = WeightSearch { cutoff: 9, ..WeightSearch::default() };
     assert_eq!(search.ndcg(&turned, &[case]).unwrap(), 0.0);
+}
+
+/// Choices drawn from a pool's own softmax.
+fn choices(weights: [f64; 3], count: usize, seed: u64) -> Vec<(Array2<f64>, u32)> {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let choice = |_| {
+        let scores = Array2::from_shape_fn((3, ITEMS), |_| rng.random_range(-2.0..2.0));
+        let score = |item: usize| -> f64 { (0..3).map(|m| weights[m] * scores[(m, item)]).sum() };
+        let gumbel = |_| -(-rng.random_range(0.0_f64..1.0).ln()).ln();
+        let drawn: Vec<f64> = (0..ITEMS).map(gumbel).collect();
+        let value = |item: &usize| score(*item) + drawn[*item];
+        let target = (0..ITEMS).max_by(|a, b| value(a).total_cmp(&value(b))).unwrap();
+        (scores, target as u32)
+    };
+    (0..count).map(choice).collect()
+}
+
+#[test]
+fn the_most_likely_pool_is_the_one_that_chose_and_no_other_is_more_likely() {
+    let truth = [1.2, -0.4, 0.0];
+    let choices = choices(truth, 3000, 8);
+    let case = |(scores, target): &(Array2<f64>, u32)| {
+        RankingCase::new(scores.view(), &[], *target, &[], ITEMS).unwrap()
+    };
+    let cases: Vec<RankingCase> = choices.iter().map(case).collect();
+    let loss = |weights: &[f64]| -> f64 {
+        let of = |(scores, target): &(Array2<f64>, u32)| {
+            let score =
+                |item: usize| -> f64 { (0..3).map(|m| weights[m] * scores[(m, item)]).sum() };
+            let scores: Vec<f64> = (0..ITEMS).map(score).collect();
+            log_sum_exp(&scores) - scores[*target as usize]
+        };
+        choices.iter().map(of).sum::<f64>() + 0.5 * weights.iter().map(|w| w * w).sum::<f64>()
+    };
+    let cases: Vec<&RankingCase> = cases.iter().collect();
+    let pool = LogLinearPool::fit(&cases, &[]).unwrap();
+    // A standard error is about 1 / √(3000 · 4 / 3).
+    for (weight, truth) in pool.weights().iter().zip(truth) {
+        assert!((weight - truth).abs() < 0.08, "{:?}", pool.weights());
+    }
+    let lowest = loss(pool.weights());
+    for member in 0..3 {
+        for by in [-1e-3, 1e-3] {
+            let mut weights = pool.weights().to_vec();
+            weights[member] += by;
+            assert!(loss(&weights) > lowest);
+        }
+    }
+    let without = LogLinearPool::fit(&cases, &[0]).unwrap();
+    assert!(without.weights()[0] == 0.0 && loss(without.weights()) > lowest);
+    assert!(matches!(LogLinearPool::fit(&cases, &[0, 1, 2]), Err(PosteriorError::Empty { .. })));
+    assert!(matches!(LogLinearPool::fit(&[], &[]), Err(PosteriorError::Empty { .. })));
+}
+
+#[test]
+fn a_case_with_other_scores_is_a_case_made_anew() {
+    let [(old, target), (new, _)] = &choices([1.0, 0.0, 0.0], 2, 9)[..] else { panic!("two") };
+    let case = |scores: &Array2<f64>, top| {
+        RankingCase::new(scores.view(), &[(target + 1) % ITEMS as u32], *target, &[], top).unwrap()
+    };
+    let mut mixed = old.clone();
+    mixed.row_mut(1).assign(&new.row(1));
+    let replaced = |top| case(old, top).with_scores(1, &new.row(1).to_vec()).unwrap();
+    for weights in [[1.0, 0.0, 0.0], [0.3, 1.0, -0.4], [0.0, -2.0, 1.0]] {
+        let rank = case(&mixed, ITEMS).rank(&weights);
+        assert_eq!(replaced(ITEMS).rank(&weights).first, rank.first);
+        let few = replaced(5).rank(&weights);
+        assert!(few.first <= rank.first && rank.last <= few.last);
+    }
+    let mut bad = new.row(1).to_vec();
+    assert!(case(old, 5).with_scores(1, &bad[..ITEMS / 8]).is_err());
+    bad[*target as usize] = f64::NAN;
+    let not_finite = case(old, 5).with_scores(1, &bad);
+    assert!(matches!(not_finite, Err(PosteriorError::NotFinite { row: 1, .. })));
 }
 
 #[test]

@@ -30,7 +30,7 @@ pub fn select_next_step(
         let model = NextStep::fit(config.clone(), train, ties.len(), kernel.cloned())?;
         Ok(mean_ndcg(&ranking.ranks(&model.tabulated(), cases)?))
     };
-    coordinate_search(start, &axes(kernel.is_some()), sweeps, objective, progress)
+    coordinate_search(start, &next_step_axes(kernel.is_some()), sweeps, objective, progress)
 }
 
 /// The mean NDCG@10.
@@ -49,16 +49,16 @@ pub fn item_counts(sequences: &[&[u32]], items: usize) -> Vec<u64> {
     counts
 }
 
-fn axes(with_kernel: bool) -> Vec<Axis<NextStepConfig>> {
+pub(crate) fn next_step_axes(with_kernel: bool) -> Vec<Axis<NextStepConfig>> {
     let mut axes = vec![
         Axis {
             name: "history_decay",
-            values: vec![0.3, 0.5, 0.7, 0.85],
+            values: vec![0.15, 0.3, 0.5, 0.7, 0.85],
             set: |config: &mut NextStepConfig, value| config.history_decay = value,
         },
         Axis {
             name: "step_decay",
-            values: vec![0.4, 0.6, 0.8, 0.9],
+            values: vec![0.2, 0.4, 0.6, 0.8, 0.9],
             set: |config, value| config.step_decay = value,
         },
         Axis {
@@ -68,7 +68,7 @@ fn axes(with_kernel: bool) -> Vec<Axis<NextStepConfig>> {
         },
         Axis {
             name: "prior_strength",
-            values: vec![2.0, 5.0, 20.0, 50.0],
+            values: vec![0.5, 2.0, 5.0, 20.0, 50.0],
             set: |config, value| config.prior_strength = value,
         },
         Axis {

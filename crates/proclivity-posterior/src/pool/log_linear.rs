@@ -3,8 +3,9 @@
 use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
-use crate::PosteriorError;
+use super::newton::{Quadratic, minimize};
 use crate::error::{in_range, same_length};
+use crate::{PosteriorError, RankingCase};
 
 /// The version of what is written. Add one when a field changes.
 const VERSION: u32 = 1;
@@ -36,6 +37,39 @@ impl LogLinearPool {
         Ok(Self { weights })
     }
 
+    /// The pool under which the items of held-out events are most probable among their rivals.
+    ///
+    /// # Formula
+    /// The minimum over w, whose weights of the members `left_out` are 0, of |w|² / 2 −
+    /// Σ over cases of log (exp s(target) / Σ exp s(x)), x the target and its rivals: conditional
+    /// logit (McFadden 1974) with a standard normal prior. It is convex; Newton's method finds it.
+    ///
+    /// # Errors
+    /// [`PosteriorError::Empty`] without cases or members, [`PosteriorError::Length`] for cases of
+    /// different numbers of members, [`PosteriorError::NotConverged`] when Newton's method fails.
+    pub fn fit(cases: &[&RankingCase], left_out: &[usize]) -> Result<Self, PosteriorError> {
+        let members = cases.first().map_or(0, |case| case.target.len());
+        for case in cases {
+            same_length("members of a case", members, case.target.len())?;
+        }
+        let taking_part: Vec<usize> = (0..members).filter(|m| !left_out.contains(m)).collect();
+        if taking_part.is_empty() {
+            return Err(PosteriorError::Empty { what: "members of the pool" });
+        }
+        let lower = vec![f64::NEG_INFINITY; taking_part.len()];
+        let start = vec![0.0; taking_part.len()];
+        let fitted = minimize("the fit of the pool's weights", &start, &lower, |weights| {
+            let mut loss = choice_loss(cases, &taking_part, weights);
+            for (at, &weight) in weights.iter().enumerate() {
+                loss.add_ridge(at, weight, 1.0);
+            }
+            loss
+        })?;
+        let mut weights = vec![0.0; members];
+        taking_part.iter().zip(fitted).for_each(|(&member, weight)| weights[member] = weight);
+        Self::new(weights)
+    }
+
     /// The weight of each member.
     pub fn weights(&self) -> &[f64] {
         &self.weights
@@ -61,6 +95,46 @@ impl LogLinearPool {
         }
         Ok(())
     }
+}
+
+/// −Σ log P(target | target and rivals) for these weights of the members that take part, with its
+/// gradient, the mean of their scores less the target's, and its Hessian, their covariance.
+fn choice_loss(cases: &[&RankingCase], members: &[usize], weights: &[f64]) -> Quadratic {
+    let width = members.len();
+    Quadratic::sum(cases, width, |total, case| {
+        let score = |scores: &dyn Fn(usize) -> f64| -> f64 {
+            members.iter().zip(weights).map(|(&member, weight)| weight * scores(member)).sum()
+        };
+        let target = score(&|member| case.target[member]);
+        let mut probs: Vec<f64> = vec![0.0; case.rivals.ncols()];
+        for (&member, weight) in members.iter().zip(weights) {
+            let scores = case.rivals.row(member);
+            probs.iter_mut().zip(scores).for_each(|(sum, score)| *sum += weight * score);
+        }
+        let largest = probs.iter().fold(target, |a, &b| a.max(b));
+        probs.iter_mut().for_each(|score| *score = (*score - largest).exp());
+        let whole = probs.iter().sum::<f64>() + (target - largest).exp();
+        probs.iter_mut().for_each(|prob| *prob /= whole);
+        total.value += largest + whole.ln() - target;
+        // Of differences to the target, whose own is 0.
+        let differences: Vec<Vec<f64>> = members
+            .iter()
+            .map(|&m| case.rivals.row(m).iter().map(|score| score - case.target[m]).collect())
+            .collect();
+        let mean = |of: &[f64]| -> f64 { probs.iter().zip(of).map(|(p, x)| p * x).sum() };
+        let means: Vec<f64> = differences.iter().map(|of| mean(of)).collect();
+        for (i, one) in differences.iter().enumerate() {
+            total.gradient[i] += means[i];
+            for (j, other) in differences.iter().enumerate().take(i + 1) {
+                let products = probs.iter().zip(one).zip(other).map(|((p, x), y)| p * x * y);
+                let covariance = products.sum::<f64>() - means[i] * means[j];
+                total.hessian[i * width + j] += covariance;
+                if i != j {
+                    total.hessian[j * width + i] += covariance;
+                }
+            }
+        }
+    })
 }
 
 #[derive(Serialize, Deserialize)]

@@ -2,8 +2,12 @@
 
 use faer::prelude::Solve;
 use faer::{Mat, Side};
+use rayon::prelude::*;
 
 use crate::PosteriorError;
+
+/// How many events are summed in one go; fixed, so that the sum doesn't depend on threads.
+const CHUNK: usize = 512;
 
 /// A function's value, gradient and Hessian.
 #[derive(Debug, Clone)]
@@ -20,7 +24,24 @@ impl Quadratic {
         Self { value: 0.0, gradient, hessian }
     }
 
-    pub(crate) fn add(mut self, other: &Self) -> Self {
+    /// The sum of what `add` adds for each event, in parallel.
+    pub(crate) fn sum<T: Sync>(
+        events: &[T],
+        parameters: usize,
+        add: impl Fn(&mut Self, &T) + Sync,
+    ) -> Self {
+        let chunks: Vec<Self> = events
+            .par_chunks(CHUNK)
+            .map(|chunk| {
+                let mut total = Self::zeros(parameters);
+                chunk.iter().for_each(|event| add(&mut total, event));
+                total
+            })
+            .collect();
+        chunks.iter().fold(Self::zeros(parameters), Self::add)
+    }
+
+    fn add(mut self, other: &Self) -> Self {
         self.value += other.value;
         self.gradient.iter_mut().zip(&other.gradient).for_each(|(a, b)| *a += b);
         self.hessian.iter_mut().zip(&other.hessian).for_each(|(a, b)| *a += b);

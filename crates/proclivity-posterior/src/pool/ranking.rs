@@ -18,9 +18,11 @@ use crate::{LogLinearPool, PosteriorError};
 /// rival that was left out can reach the item, and a range otherwise.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RankingCase {
-    target: Vec<f64>,
+    item: u32,
+    pub(super) target: Vec<f64>,
+    rival_items: Vec<u32>,
     /// `[members, rivals]`
-    rivals: Array2<f64>,
+    pub(super) rivals: Array2<f64>,
     left_out: usize,
     /// Smallest and largest score of each member among those left out.
     bounds: Vec<(f64, f64)>,
@@ -117,11 +119,45 @@ impl RankingCase {
                 .fold(empty, |(low, high), &item| (low.min(scores[item]), high.max(scores[item])))
         });
         Ok(Self {
+            item: target,
             target: member_scores.column(target as usize).to_vec(),
             rivals: member_scores.select(Axis(1), &kept),
+            rival_items: kept.into_iter().map(|item| item as u32).collect(),
             left_out: left_out.len(),
             bounds: bounds.collect(),
         })
+    }
+
+    /// The case with other scores for a member, such as of other hyper-parameters. The rivals stay, so
+    /// that ranks are bounds from below until a case is made anew.
+    ///
+    /// # Shapes
+    /// `scores`: `[items]`
+    ///
+    /// # Errors
+    /// [`PosteriorError::UnknownItem`] for scores of too few items, [`PosteriorError::NotFinite`] for
+    /// a score of the item or a rival that is not.
+    ///
+    /// # Panics
+    /// When there is no such member.
+    pub fn with_scores(&self, member: usize, scores: &[f64]) -> Result<Self, PosteriorError> {
+        known_items(&[self.item], scores.len())?;
+        known_items(&self.rival_items, scores.len())?;
+        let mut case = self.clone();
+        case.target[member] = scores[self.item as usize];
+        let mut row = case.rivals.row_mut(member);
+        row.iter_mut().zip(&self.rival_items).for_each(|(to, &item)| *to = scores[item as usize]);
+        let of_rivals = self.rival_items.iter().zip(row).map(|(&item, &mut score)| (item, score));
+        let mut kept = of_rivals.chain([(self.item, case.target[member])]);
+        if let Some((item, value)) = kept.find(|(_, score)| !score.is_finite()) {
+            let (what, column) = ("member scores", item as usize);
+            return Err(PosteriorError::NotFinite { what, row: member, column, value });
+        }
+        let finite = scores.iter().filter(|score| score.is_finite());
+        let empty = (f64::INFINITY, f64::NEG_INFINITY);
+        case.bounds[member] =
+            finite.fold(empty, |(low, high), &score| (low.min(score), high.max(score)));
+        Ok(case)
     }
 
     /// Where the item stands under a pool with these weights: 1 + the number of candidates with a

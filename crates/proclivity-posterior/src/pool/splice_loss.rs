@@ -1,19 +1,14 @@
 //! The smooth parts of a splice's log loss, with gradients and Hessians.
 
-use rayon::prelude::*;
-
 use super::candidates::{BANDS, rank_bins, sharpness};
 use super::newton::Quadratic;
-
-/// How many events are summed in one go; fixed, so that the sum doesn't depend on threads.
-const CHUNK: usize = 512;
 
 /// −Σ log P(head or tail): logistic in features.
 ///
 /// # Formula
 /// Σₙ log(1 + exp(−yₙ wᵀxₙ)), yₙ = 1 for the head and −1 for the tail
 pub(crate) fn membership_loss(events: &[(Vec<f64>, bool)], weights: &[f64]) -> Quadratic {
-    sum(events, weights.len(), |total, (features, in_head)| {
+    Quadratic::sum(events, weights.len(), |total, (features, in_head)| {
         let log_odds: f64 = features.iter().zip(weights).map(|(x, w)| x * w).sum();
         let prob = log_sigmoid(log_odds).exp();
         total.value -= log_sigmoid(if *in_head { log_odds } else { -log_odds });
@@ -40,7 +35,7 @@ pub(crate) const SLOPES: usize = 2;
 /// log P(x) = (β₀ + β₁ m) s(x) − Σ over 1 ≤ k ≤ bin(x) of dₖ − log Σ over y of exp(…)
 pub(crate) fn head_loss(events: &[(&[f64], usize)], parameters: &[f64]) -> Quadratic {
     let bins = parameters.len() - SLOPES + 1;
-    sum(events, parameters.len(), |total, &(scores, position)| {
+    Quadratic::sum(events, parameters.len(), |total, &(scores, position)| {
         let logits = head_logits(scores, parameters);
         let largest = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         // Of each bin and all after it: Σ p and Σ p s; and Σ p s² over everything.
@@ -94,7 +89,7 @@ pub(crate) fn head_loss(events: &[(&[f64], usize)], parameters: &[f64]) -> Quadr
 /// # Formula
 /// Σₙ log Σ over b of mₙ(b) exp(c_b) − c at the item's band, m the mixture's mass of each band
 pub(crate) fn band_loss(events: &[([f64; BANDS], usize)], weights: &[f64]) -> Quadratic {
-    sum(events, BANDS, |total, &(mass, band)| {
+    Quadratic::sum(events, BANDS, |total, &(mass, band)| {
         let weighted: Vec<f64> =
             mass.iter().zip(weights).map(|(mass, weight)| mass * weight.exp()).collect();
         let whole: f64 = weighted.iter().sum();
@@ -127,22 +122,6 @@ pub(crate) fn head_logits(scores: &[f64], parameters: &[f64]) -> Vec<f64> {
 /// log 1/(1 + exp(−x))
 pub(crate) fn log_sigmoid(x: f64) -> f64 {
     x.min(0.0) - (-x.abs()).exp().ln_1p()
-}
-
-fn sum<T: Sync>(
-    events: &[T],
-    parameters: usize,
-    add: impl Fn(&mut Quadratic, &T) + Sync,
-) -> Quadratic {
-    let chunks: Vec<Quadratic> = events
-        .par_chunks(CHUNK)
-        .map(|chunk| {
-            let mut total = Quadratic::zeros(parameters);
-            chunk.iter().for_each(|event| add(&mut total, event));
-            total
-        })
-        .collect();
-    chunks.iter().fold(Quadratic::zeros(parameters), Quadratic::add)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Several models of what comes next as one: fitted, pooled, chosen on validation, calibrated.
 
 mod calibrate;
+mod candidates;
 mod config;
 mod fitted;
 mod hypotheses;

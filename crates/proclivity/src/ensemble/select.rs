@@ -1,34 +1,35 @@
 //! Choosing an ensemble's members, their hyper-parameters and weights on validation data.
 
 use proclivity_eval::{Case, FullRankingConfig};
-use proclivity_posterior::{
-    HypothesisConfig, LinearConfig, LogLinearPool, NextStepConfig, Precision, Timescale,
-    WeightSearch,
-};
+use proclivity_posterior::{LogLinearPool, WeightSearch};
 use proclivity_rank::TieBreak;
 use serde::{Deserialize, Serialize};
 
+use super::candidates::Candidates;
 use super::member::Member;
+use super::weigh::KnownPools;
 use crate::select::mean_ndcg;
 use crate::{
     Ensemble, EnsembleConfig, EnsembleData, MemberConfig, ProclivityError, WeightedMember,
-    item_counts, select_next_step,
+    item_counts,
 };
 
 /// How an ensemble is chosen: each member's hyper-parameters by the NDCG@10 that it has alone, then
-/// the weights by the NDCG@10 of the pool, then members that bring nothing are left out.
+/// weights by that of the pool, then each member's hyper-parameters anew by what the pool is worth
+/// with it, then members that bring nothing are left out.
 ///
 /// Weights are searched over each validation case's strongest rivals. The pool that is found is then
 /// ranked among all items, what stands in front there joins the rivals, and the search goes on until
-/// its own count and the ranking agree.
+/// its own count and the ranking agree. Popularity stays with a weight of 0 where it brings nothing:
+/// what is rare is known to nobody else when probabilities are calibrated.
 ///
 /// | parameter | default | purpose | range |
 /// |---|---|---|---|
 /// | `cubic_items` | 20,000 | largest catalog for members whose cost is cubic in the items | any |
 /// | `two_timescale_items` | 5,000 | largest catalog for EASE and for linear members of two timescales | any |
-/// | `sweeps` | 1 | passes over next-step's parameters | any |
+/// | `sweeps` | 1 | passes over the parameters of next-step and of the linear model, alone and in the pool | any |
 /// | `top` | 50 | rivals by each member and pool that a validation case keeps | from the cutoff |
-/// | `worth` | 0.0002 | NDCG@10 that a member has to bring on validation to be kept | any |
+/// | `worth` | 0.0002 | NDCG@10 on validation that the members left out may cost together | any |
 /// | `weights` | [`WeightSearch`] | the search of weights | |
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -64,6 +65,9 @@ pub struct EnsembleSelection {
     pub ndcg: f64,
     /// The NDCG@10 of each candidate alone, on validation.
     pub tried: Vec<Trial>,
+    /// The NDCG@10 that the pool can have with each candidate in its member's place, on validation;
+    /// a bound from above.
+    pub tried_in_pool: Vec<Trial>,
 }
 
 /// A candidate for a member, alone.
@@ -93,105 +97,96 @@ impl EnsembleSearch {
         progress: &mut dyn FnMut(&str, f64),
     ) -> Result<EnsembleSelection, ProclivityError> {
         data.check()?;
-        let counts = item_counts(train, data.items);
-        let ranking = FullRankingConfig::default().build(&counts, ties)?;
-        let mut tried: Vec<Trial> = Vec::new();
-
-        let kernel = data.texts.map(|texts| texts.kernel());
-        let next_step = select_next_step(
-            NextStepConfig::default(),
-            train,
-            validation,
-            kernel,
-            ties,
-            self.sweeps,
-            |done, planned, _| progress("next-step", 0.5 * done as f64 / planned as f64),
-        )?;
-        tried.push(Trial {
-            member: MemberConfig::NextStep(next_step.best.clone()),
-            ndcg: next_step.value,
-        });
-        let others = self.candidates(data);
-        let count = others.iter().map(Vec::len).sum::<usize>() as f64;
-        let mut chosen = vec![(tried[0].clone(), Member::fit(&tried[0].member, train, data)?)];
-        for candidates in others {
-            let mut best: Option<(Trial, Member<'_>)> = None;
-            for member in candidates {
-                progress(member.name(), 0.5 + 0.3 * (tried.len() - 1) as f64 / count);
-                let alone = EnsembleConfig::single(member.clone()).fit(train, data)?;
-                let trial = Trial { member, ndcg: mean_ndcg(&ranking.ranks(&alone, validation)?) };
-                if best.as_ref().is_none_or(|(best, _)| trial.ndcg > best.ndcg) {
-                    best = alone.members.into_iter().map(|member| (trial.clone(), member)).next();
-                }
-                tried.push(trial);
-            }
-            chosen.extend(best);
+        let candidates = Candidates::of(self, data);
+        let steps = 2.0 * candidates.iter().map(Candidates::count).sum::<usize>() as f64 + 10.0;
+        let mut behind = 0;
+        let mut step = |what: &str| {
+            progress(what, (f64::from(behind) / steps).min(1.0));
+            behind += 1;
+        };
+        let (mut chosen, tried) =
+            self.best_alone(&candidates, data, train, validation, ties, &mut step)?;
+        // The strongest first: the search of weights keeps its weight.
+        chosen.sort_by(|a, b| b.ndcg.total_cmp(&a.ndcg));
+        let pool = LogLinearPool::new(vec![1.0; chosen.len()])?;
+        let mut configs = Vec::new();
+        let mut ensemble = Ensemble { members: Vec::new(), pool, items: data.items };
+        for alone in chosen {
+            configs.push((alone.config, alone.candidates));
+            ensemble.members.push(alone.member);
         }
-        // The strongest first: the search keeps its weight at one.
-        chosen.sort_by(|(a, _), (b, _)| b.ndcg.total_cmp(&a.ndcg));
-        let (chosen, members): (Vec<Trial>, Vec<Member<'_>>) = chosen.into_iter().unzip();
-        let weighted = chosen.into_iter().map(|trial| {
-            let weight = starting_weight(&trial.member);
-            WeightedMember { member: trial.member, weight }
-        });
-        let start = EnsembleConfig { members: weighted.collect() };
-        let pool = LogLinearPool::new(start.weights())?;
-        let ensemble = Ensemble { members, pool, items: data.items };
-        progress("weights", 0.8);
-        let (pool, ndcg) = self.weigh_and_drop(&ensemble, validation)?;
-        progress("weights", 1.0);
-        let mut config = start.with_weights(pool.weights());
-        config.members.retain(|member| member.weight != 0.0);
-        Ok(EnsembleSelection { config, ndcg, tried })
+        step("weights");
+        let start = ensemble.pool.clone();
+        let mut known = KnownPools::new(self, ensemble, validation)?;
+        let mut found = known.weigh(&start)?;
+        let mut tried_in_pool = Vec::new();
+        for (at, (config, candidates)) in configs.iter_mut().enumerate() {
+            if candidates.count() == 1 {
+                continue;
+            }
+            let best = candidates.best(Some(config), self.sweeps, |config| {
+                step(&format!("{} in the pool", config.name()));
+                let ndcg = known.worth_with(&found.0, at, &Member::fit(config, train, data)?)?;
+                tried_in_pool.push(Trial { member: config.clone(), ndcg });
+                Ok::<_, ProclivityError>(ndcg)
+            })?;
+            let Some(best) = best.filter(|best| best != config) else { continue };
+            let before = known.replace(at, Member::fit(&best, train, data)?)?;
+            let anew = known.weigh(&found.0)?;
+            if anew.1 > found.1 {
+                (found, *config) = (anew, best);
+            } else {
+                known.replace(at, before)?;
+            }
+        }
+        step("leaving out members");
+        let (pool, ndcg) = known.drop_members(found)?;
+        progress("leaving out members", 1.0);
+        let weighted = configs.into_iter().zip(pool.weights());
+        let weighted = weighted.map(|((member, _), &weight)| WeightedMember { member, weight });
+        let mut config = EnsembleConfig { members: weighted.collect() };
+        // Popularity says what is rare, whatever its weight: probabilities need it.
+        let is_popularity = |of: &MemberConfig| matches!(of, MemberConfig::Popularity { .. });
+        config.members.retain(|of| of.weight != 0.0 || is_popularity(&of.member));
+        Ok(EnsembleSelection { config, ndcg, tried, tried_in_pool })
     }
 
-    /// The candidates for each member but next-step.
-    fn candidates(&self, data: &EnsembleData<'_>) -> Vec<Vec<MemberConfig>> {
-        let mut candidates = vec![vec![MemberConfig::Popularity { strength: data.items as f64 }]];
-        let decays = [0.5, 0.65, 0.8, 0.9];
-        if data.texts.is_some_and(|texts| texts.embeddings().is_some()) {
-            candidates.push(decays.map(|decay| MemberConfig::Text { decay }).to_vec());
+    /// The best candidate for each member, alone.
+    fn best_alone<'c, 'a>(
+        &self,
+        candidates: &'c [Candidates],
+        data: &EnsembleData<'a>,
+        train: &[&[u32]],
+        validation: &[Case<'_>],
+        ties: &TieBreak,
+        step: &mut impl FnMut(&str),
+    ) -> Result<(Vec<Alone<'c, 'a>>, Vec<Trial>), ProclivityError> {
+        let counts = item_counts(train, data.items);
+        let ranking = FullRankingConfig::default().build(&counts, ties)?;
+        let (mut chosen, mut tried) = (Vec::new(), Vec::new());
+        for candidates in candidates {
+            let mut best: Option<Alone<'c, 'a>> = None;
+            candidates.best(None, self.sweeps, |config| {
+                step(config.name());
+                let mut alone = EnsembleConfig::single(config.clone()).fit(train, data)?;
+                let ndcg = mean_ndcg(&ranking.ranks(&alone, validation)?);
+                tried.push(Trial { member: config.clone(), ndcg });
+                if best.as_ref().is_none_or(|best| ndcg > best.ndcg) {
+                    let member = alone.members.remove(0);
+                    best = Some(Alone { config: config.clone(), candidates, member, ndcg });
+                }
+                Ok::<_, ProclivityError>(ndcg)
+            })?;
+            chosen.extend(best);
         }
-        if data.texts.is_some_and(|texts| texts.tf_idf().is_some()) {
-            candidates.push(decays.map(|decay| MemberConfig::TfIdf { decay }).to_vec());
-        }
-        let semantic_weight = if data.texts.is_some() { 0.1 } else { 0.0 };
-        let linear = |timescales: Vec<Timescale>| {
-            let precision = Precision::Single;
-            MemberConfig::Linear(LinearConfig { timescales, precision, ..LinearConfig::default() })
-        };
-        let fast = |ridge| Timescale { ridge, semantic_weight, ..Timescale::default() };
-        let slow = |ridge| Timescale { decay: 0.97, window: 50, ridge, semantic_weight: 0.0 };
-        if data.items <= self.two_timescale_items {
-            let ridges = [(50.0, 1000.0), (200.0, 4000.0), (800.0, 16_000.0)];
-            candidates.push(ridges.map(|(f, s)| linear(vec![fast(f), slow(s)])).to_vec());
-            let ease = [100.0, 300.0, 1000.0].map(|ridge| MemberConfig::Ease { ridge });
-            candidates.push(ease.to_vec());
-        } else if data.items <= self.cubic_items {
-            let of = |decay| [50.0, 125.0, 300.0].map(|ridge| Timescale { decay, ..fast(ridge) });
-            let alone = [0.6, 0.8].into_iter().flat_map(of);
-            candidates.push(alone.map(|scale| linear(vec![scale])).collect());
-        }
-        if !data.sequence.is_empty() {
-            candidates.push(vec![MemberConfig::Sequence]);
-        }
-        if data.hypotheses.is_some() {
-            let powers = [0.1, 0.3, 1.0];
-            let of =
-                |decay| powers.map(|power| HypothesisConfig { power, decay, ..Default::default() });
-            let tempered = [0.8, 0.95, 1.0].into_iter().flat_map(of);
-            candidates.push(tempered.map(MemberConfig::Hypotheses).collect());
-        }
-        candidates
+        Ok((chosen, tried))
     }
 }
 
-/// Where the search of a weight begins: what is best for one data set is seldom far off for another.
-fn starting_weight(member: &MemberConfig) -> f64 {
-    match member {
-        MemberConfig::NextStep(_) | MemberConfig::Sequence => 1.0,
-        MemberConfig::Linear(_) | MemberConfig::Text { .. } | MemberConfig::TfIdf { .. } => 0.5,
-        MemberConfig::Ease { .. } | MemberConfig::Hypotheses(_) => 0.3,
-        MemberConfig::Popularity { .. } => -0.1,
-    }
+/// A fitted candidate, and what it is worth alone.
+struct Alone<'c, 'a> {
+    config: MemberConfig,
+    candidates: &'c Candidates,
+    member: Member<'a>,
+    ndcg: f64,
 }
