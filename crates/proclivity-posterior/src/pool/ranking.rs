@@ -1,6 +1,8 @@
 //! The choice of a pool's weights: by held-out NDCG, over scores that are computed once.
 
-use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
+use std::cmp::Reverse;
+
+use ndarray::{Array2, ArrayView1, ArrayView2, Axis, s};
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -80,13 +82,14 @@ impl RankingCase {
         }
         let candidates: Vec<u32> =
             (0..items as u32).filter(|&item| is_rival[item as usize]).collect();
-        let mut kept = vec![false; items];
+        // How many members and pools rank an item high.
+        let mut votes = vec![0_u32; items];
         let mut values = Vec::with_capacity(candidates.len());
         let mut keep_top = |scores: ArrayView1<'_, f64>| {
             values.clear();
             values.extend(candidates.iter().map(|&item| scores[item as usize]));
             if values.len() <= top || top == 0 {
-                candidates.iter().take(top).for_each(|&item| kept[item as usize] = true);
+                candidates.iter().take(top).for_each(|&item| votes[item as usize] += 1);
                 return;
             }
             let last = *values.select_nth_unstable_by(top - 1, |a, b| b.total_cmp(a)).1;
@@ -95,7 +98,7 @@ impl RankingCase {
             for &item in &candidates {
                 let order = scores[item as usize].total_cmp(&last);
                 if order.is_gt() || (order.is_eq() && ties > 0) {
-                    kept[item as usize] = true;
+                    votes[item as usize] += 1;
                     ties -= usize::from(order.is_eq());
                 }
             }
@@ -108,10 +111,12 @@ impl RankingCase {
         }
         if top > 0 {
             let spread = candidates.iter().step_by(candidates.len().div_ceil(top).max(1));
-            spread.for_each(|&item| kept[item as usize] = true);
+            spread.for_each(|&item| votes[item as usize] += 1);
         }
-        let (kept, left_out): (Vec<usize>, Vec<usize>) =
-            candidates.iter().map(|&item| item as usize).partition(|&item| kept[item]);
+        let (mut kept, left_out): (Vec<usize>, Vec<usize>) =
+            candidates.iter().map(|&item| item as usize).partition(|&item| votes[item] > 0);
+        // What most rank high comes first: those are likely to stand in front of the item.
+        kept.sort_by_key(|&item| Reverse(votes[item]));
         let bounds = member_scores.rows().into_iter().map(|scores| {
             let empty = (f64::INFINITY, f64::NEG_INFINITY);
             left_out
@@ -121,7 +126,7 @@ impl RankingCase {
         Ok(Self {
             item: target,
             target: member_scores.column(target as usize).to_vec(),
-            rivals: member_scores.select(Axis(1), &kept),
+            rivals: member_scores.select(Axis(1), &kept).as_standard_layout().into_owned(),
             rival_items: kept.into_iter().map(|item| item as u32).collect(),
             left_out: left_out.len(),
             bounds: bounds.collect(),
@@ -179,6 +184,28 @@ impl RankingCase {
         let first = 1 + scores.iter().filter(|&&score| score >= target).count();
         let exact = self.left_out == 0 || bound < target;
         RankRange { first, last: if exact { first } else { first + self.left_out } }
+    }
+
+    /// [`RankRange::first`] where it is at most the cutoff, and anything above the cutoff elsewhere:
+    /// most items stand behind the first few rivals.
+    fn first_within(&self, weights: &[f64], cutoff: usize) -> usize {
+        const BLOCK: usize = 32;
+        let weighted = || weights.iter().enumerate().filter(|&(_, &weight)| weight != 0.0);
+        let target: f64 = weighted().map(|(member, weight)| weight * self.target[member]).sum();
+        let mut first = 1;
+        for from in (0..self.rivals.ncols()).step_by(BLOCK) {
+            let to = self.rivals.ncols().min(from + BLOCK);
+            let mut scores = [0.0; BLOCK];
+            for (member, &weight) in weighted() {
+                let rivals = self.rivals.slice(s![member, from..to]);
+                scores.iter_mut().zip(rivals).for_each(|(sum, score)| *sum += weight * score);
+            }
+            first += scores[..to - from].iter().filter(|&&score| score >= target).count();
+            if first > cutoff {
+                break;
+            }
+        }
+        first
     }
 }
 
@@ -272,7 +299,7 @@ impl WeightSearch {
 fn mean_ndcg(weights: &[f64], cases: &[RankingCase], cutoff: usize) -> f64 {
     let gains: Vec<f64> = cases
         .par_iter()
-        .map(|case| case.rank(weights).first)
+        .map(|case| case.first_within(weights, cutoff))
         .map(|rank| if rank > cutoff { 0.0 } else { 1.0 / (rank as f64 + 1.0).log2() })
         .collect();
     gains.iter().sum::<f64>() / cases.len() as f64

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::candidates::Candidates;
 use super::member::Member;
-use super::weigh::KnownPools;
+use super::weigh::{KnownPools, Weighed};
 use crate::select::mean_ndcg;
 use crate::{
     Ensemble, EnsembleConfig, EnsembleData, MemberConfig, ProclivityError, WeightedMember,
@@ -70,12 +70,12 @@ pub struct EnsembleSelection {
     pub tried_in_pool: Vec<Trial>,
 }
 
-/// A candidate for a member, alone.
+/// A candidate for a member.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Trial {
     /// The candidate.
     pub member: MemberConfig,
-    /// Its NDCG@10 on validation.
+    /// An NDCG@10 on validation.
     pub ndcg: f64,
 }
 
@@ -119,26 +119,8 @@ impl EnsembleSearch {
         let start = ensemble.pool.clone();
         let mut known = KnownPools::new(self, ensemble, validation)?;
         let mut found = known.weigh(&start)?;
-        let mut tried_in_pool = Vec::new();
-        for (at, (config, candidates)) in configs.iter_mut().enumerate() {
-            if candidates.count() == 1 {
-                continue;
-            }
-            let best = candidates.best(Some(config), self.sweeps, |config| {
-                step(&format!("{} in the pool", config.name()));
-                let ndcg = known.worth_with(&found.0, at, &Member::fit(config, train, data)?)?;
-                tried_in_pool.push(Trial { member: config.clone(), ndcg });
-                Ok::<_, ProclivityError>(ndcg)
-            })?;
-            let Some(best) = best.filter(|best| best != config) else { continue };
-            let before = known.replace(at, Member::fit(&best, train, data)?)?;
-            let anew = known.weigh(&found.0)?;
-            if anew.1 > found.1 {
-                (found, *config) = (anew, best);
-            } else {
-                known.replace(at, before)?;
-            }
-        }
+        let tried_in_pool =
+            self.choose_in_pool(&mut known, &mut found, &mut configs, data, train, &mut step)?;
         step("leaving out members");
         let (pool, ndcg) = known.drop_members(found)?;
         progress("leaving out members", 1.0);
@@ -180,6 +162,39 @@ impl EnsembleSearch {
             chosen.extend(best);
         }
         Ok((chosen, tried))
+    }
+
+    /// Each member's candidate anew, by what the pool can be worth with it; kept where it is.
+    fn choose_in_pool<'a>(
+        &self,
+        known: &mut KnownPools<'_, 'a>,
+        found: &mut Weighed,
+        configs: &mut [(MemberConfig, &Candidates)],
+        data: &EnsembleData<'a>,
+        train: &[&[u32]],
+        step: &mut impl FnMut(&str),
+    ) -> Result<Vec<Trial>, ProclivityError> {
+        let mut tried = Vec::new();
+        for (at, (config, candidates)) in configs.iter_mut().enumerate() {
+            if candidates.count() == 1 {
+                continue;
+            }
+            let best = candidates.best(Some(config), self.sweeps, |config| {
+                step(&format!("{} in the pool", config.name()));
+                let ndcg = known.worth_with(&found.0, at, &Member::fit(config, train, data)?)?;
+                tried.push(Trial { member: config.clone(), ndcg });
+                Ok::<_, ProclivityError>(ndcg)
+            })?;
+            let Some(best) = best.filter(|best| best != config) else { continue };
+            let before = known.replace(at, Member::fit(&best, train, data)?, &found.0)?;
+            let anew = known.weigh(&found.0)?;
+            if anew.1 > found.1 {
+                (*found, *config) = (anew, best);
+            } else {
+                known.replace(at, before, &found.0)?;
+            }
+        }
+        Ok(tried)
     }
 }
 

@@ -59,7 +59,7 @@ fn without(pool: &LogLinearPool, left_out: &[usize]) -> Result<LogLinearPool, Pr
 /// of these pools is exact, of others a bound from above.
 pub(super) struct KnownPools<'k, 'a> {
     choice: &'k EnsembleSearch,
-    pub(super) ensemble: Ensemble<'a>,
+    ensemble: Ensemble<'a>,
     validation: Vec<&'k Case<'k>>,
     pools: Vec<LogLinearPool>,
     cases: Vec<RankingCase>,
@@ -92,14 +92,16 @@ impl<'k, 'a> KnownPools<'k, 'a> {
         Ok(())
     }
 
-    /// Puts another member into the place of one, which it returns.
+    /// Puts another member into the place of one, which it returns. Of the pools only one stays known.
     pub(super) fn replace(
         &mut self,
         at: usize,
         member: Member<'a>,
+        pool: &LogLinearPool,
     ) -> Result<Member<'a>, ProclivityError> {
         let before = replace(&mut self.ensemble.members[at], member);
-        self.add([])?;
+        self.pools.clear();
+        self.add([pool.clone()])?;
         Ok(before)
     }
 
