@@ -64,10 +64,10 @@ pub fn ablation(
     let mut rows = Vec::new();
     for (at, member) in config.members.iter().enumerate() {
         let name = member.member.name();
-        if weights.len() > 1 {
-            let (how, weight) = if weights[at] == 0.0 { ("with", 0.3) } else { ("without", 0.0) };
-            let mut others = weights.clone();
-            others[at] = weight;
+        let (how, weight) = if weights[at] == 0.0 { ("with", 0.3) } else { ("without", 0.0) };
+        let mut others = weights.clone();
+        others[at] = weight;
+        if others.iter().any(|&weight| weight != 0.0) {
             ensemble = ensemble.with_pool(LogLinearPool::new(others)?)?;
             (ensemble, _) = search.weigh(ensemble, &split.validation)?;
             rows.push(row(format!("{how} {name}"), &told(&ensemble)?)?);
@@ -90,7 +90,7 @@ pub fn ablation(
             _ => false,
         });
         bar.inc(1);
-        if without.members.is_empty() {
+        if without.weights().iter().all(|&weight| weight == 0.0) {
             continue;
         }
         let data = EnsembleData { texts: texts.as_ref(), ..*data };

@@ -72,7 +72,8 @@ pub fn cold_users(
             let cases: Vec<Case<'_>> = long.iter().map(of).collect();
             // Without a history the members that need one are silent, and the pool's weight of
             // popularity, which corrects theirs, would turn the order around.
-            let model: &dyn Predictive = if events == 0 { &popularity } else { &ensemble };
+            let silent = events == 0 || config.weights().iter().all(|&weight| weight == 0.0);
+            let model: &dyn Predictive = if silent { &popularity } else { &ensemble };
             let ours = ranking.evaluate(model, &cases, &|_| {})?;
             let theirs = ranking.evaluate(&popularity, &cases, &|_| {})?;
             Ok(ColdUsersRow {

@@ -87,7 +87,7 @@ fn the_chosen_ensemble_is_no_worse_than_any_member_and_does_not_depend_on_thread
     };
     let selection = choose(1);
     assert_eq!(selection, choose(3));
-    // The members that leave may together cost that.
+    // What leaving members out may cost.
     let worth = EnsembleSearch::default().worth;
     for trial in &selection.tried {
         assert!(trial.ndcg <= selection.ndcg + worth, "{trial:?}");

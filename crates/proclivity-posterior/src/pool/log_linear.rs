@@ -37,16 +37,22 @@ impl LogLinearPool {
         Ok(Self { weights })
     }
 
-    /// The pool under which the items of held-out events are most probable among their rivals.
+    /// The most probable pool, given that held-out events chose their items among the rivals.
     ///
     /// # Formula
     /// The minimum over w, whose weights of the members `left_out` are 0, of |w|² / 2 −
-    /// Σ over cases of log (exp s(target) / Σ exp s(x)), x the target and its rivals: conditional
-    /// logit (McFadden 1974) with a standard normal prior. It is convex; Newton's method finds it.
+    /// Σ over cases of log (exp s(target) / Σ exp s(x)), x the target and the rivals that its case has
+    /// kept: conditional logit (McFadden 1974) with a standard normal prior. It is convex; Newton's
+    /// method finds it.
+    ///
+    /// # Approximation
+    /// Rivals are those that stand in front, not a sample of the catalog: weights for the top of the
+    /// list, not for probabilities over all items.
     ///
     /// # Errors
     /// [`PosteriorError::Empty`] without cases or members, [`PosteriorError::Length`] for cases of
-    /// different numbers of members, [`PosteriorError::NotConverged`] when Newton's method fails.
+    /// different numbers of members, [`PosteriorError::NotPositiveDefinite`] and
+    /// [`PosteriorError::NotConverged`] when Newton's method fails.
     pub fn fit(cases: &[&RankingCase], left_out: &[usize]) -> Result<Self, PosteriorError> {
         let members = cases.first().map_or(0, |case| case.target.len());
         for case in cases {
@@ -102,10 +108,8 @@ impl LogLinearPool {
 fn choice_loss(cases: &[&RankingCase], members: &[usize], weights: &[f64]) -> Quadratic {
     let width = members.len();
     Quadratic::sum(cases, width, |total, case| {
-        let score = |scores: &dyn Fn(usize) -> f64| -> f64 {
-            members.iter().zip(weights).map(|(&member, weight)| weight * scores(member)).sum()
-        };
-        let target = score(&|member| case.target[member]);
+        let weighted = members.iter().zip(weights);
+        let target: f64 = weighted.map(|(&member, weight)| weight * case.target[member]).sum();
         let mut probs: Vec<f64> = vec![0.0; case.rivals.ncols()];
         for (&member, weight) in members.iter().zip(weights) {
             let scores = case.rivals.row(member);

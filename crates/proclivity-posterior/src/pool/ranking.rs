@@ -133,8 +133,9 @@ impl RankingCase {
         })
     }
 
-    /// The case with other scores for a member, such as of other hyper-parameters. The rivals stay, so
-    /// that ranks are bounds from below until a case is made anew.
+    /// The case with other scores for a member, such as of other hyper-parameters. The rivals stay:
+    /// [`RankRange::first`] bounds the rank from below and is exact for no pool until a case is made
+    /// anew.
     ///
     /// # Shapes
     /// `scores`: `[items]`
@@ -158,10 +159,11 @@ impl RankingCase {
             let (what, column) = ("member scores", item as usize);
             return Err(PosteriorError::NotFinite { what, row: member, column, value });
         }
-        let finite = scores.iter().filter(|score| score.is_finite());
+        let unbounded = (f64::NEG_INFINITY, f64::INFINITY);
+        let range = |(low, high): (f64, f64), &score: &f64| (low.min(score), high.max(score));
+        let finite = scores.iter().all(|score| score.is_finite());
         let empty = (f64::INFINITY, f64::NEG_INFINITY);
-        case.bounds[member] =
-            finite.fold(empty, |(low, high), &score| (low.min(score), high.max(score)));
+        case.bounds[member] = if finite { scores.iter().fold(empty, range) } else { unbounded };
         Ok(case)
     }
 

@@ -42,7 +42,7 @@ impl Candidates {
             all.push(Self::Linear(start, axes));
         }
         let mut list = |candidates: Vec<MemberConfig>| all.push(Self::Listed(candidates));
-        if data.items <= search.two_timescale_items {
+        if data.items <= search.two_timescale_items.min(search.cubic_items) {
             list([100.0, 300.0, 1000.0].map(|ridge| MemberConfig::Ease { ridge }).to_vec());
         }
         if !data.sequence.is_empty() {
@@ -58,7 +58,7 @@ impl Candidates {
         all
     }
 
-    /// The number of candidates that a search without a start tries.
+    /// The number of candidates that one pass without a start tries at most.
     pub(super) fn count(&self) -> usize {
         match self {
             Self::NextStep(axes) => 1 + axes.iter().map(|axis| axis.values.len()).sum::<usize>(),

@@ -90,15 +90,4 @@ impl EnsembleConfig {
     pub fn weights(&self) -> Vec<f64> {
         self.members.iter().map(|weighted| weighted.weight).collect()
     }
-
-    /// The same members under other weights.
-    ///
-    /// # Panics
-    /// When there isn't a weight for each member.
-    #[must_use]
-    pub fn with_weights(mut self, weights: &[f64]) -> Self {
-        assert_eq!(weights.len(), self.members.len(), "a weight for each member");
-        self.members.iter_mut().zip(weights).for_each(|(member, &weight)| member.weight = weight);
-        self
-    }
 }

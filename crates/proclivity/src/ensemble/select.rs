@@ -65,8 +65,8 @@ pub struct EnsembleSelection {
     pub ndcg: f64,
     /// The NDCG@10 of each candidate alone, on validation.
     pub tried: Vec<Trial>,
-    /// The NDCG@10 that the pool can have with each candidate in its member's place, on validation;
-    /// a bound from above.
+    /// The NDCG@10 that a search of weights counts with each candidate in its member's place, on
+    /// validation; of the weights that it finds a bound from above.
     pub tried_in_pool: Vec<Trial>,
 }
 
@@ -80,7 +80,8 @@ pub struct Trial {
 }
 
 impl EnsembleSearch {
-    /// Chooses on `validation`, whose cases the members, fitted to `train`, haven't seen.
+    /// Chooses on `validation`, whose cases the members, fitted to `train`, haven't seen. Cases whose
+    /// target stands in the history say nothing here and are left out.
     ///
     /// The same data give the same choice, whatever the number of threads. `progress` is told what
     /// is being done, and which share of the steps is behind.
@@ -97,6 +98,9 @@ impl EnsembleSearch {
         progress: &mut dyn FnMut(&str, f64),
     ) -> Result<EnsembleSelection, ProclivityError> {
         data.check()?;
+        let is_new = |case: &&Case<'_>| !case.history.contains(&case.target);
+        let validation: Vec<Case<'_>> = validation.iter().filter(is_new).copied().collect();
+        let validation = &validation[..];
         let candidates = Candidates::of(self, data);
         let steps = 2.0 * candidates.iter().map(Candidates::count).sum::<usize>() as f64 + 10.0;
         let mut behind = 0;
@@ -164,7 +168,8 @@ impl EnsembleSearch {
         Ok((chosen, tried))
     }
 
-    /// Each member's candidate anew, by what the pool can be worth with it; kept where it is.
+    /// Chooses each member's candidate anew, by what the pool is worth with it. One that isn't worth
+    /// more when all items are ranked stays out.
     fn choose_in_pool<'a>(
         &self,
         known: &mut KnownPools<'_, 'a>,
@@ -191,7 +196,7 @@ impl EnsembleSearch {
             if anew.1 > found.1 {
                 (*found, *config) = (anew, best);
             } else {
-                known.replace(at, before, &found.0)?;
+                known.put_back(at, before);
             }
         }
         Ok(tried)

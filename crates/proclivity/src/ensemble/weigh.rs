@@ -1,6 +1,6 @@
 //! The weights of an ensemble: searched over each case's rivals, ranked among all items.
 
-use std::mem::replace;
+use std::mem::{replace, take};
 
 use ndarray::Array2;
 use proclivity_eval::Case;
@@ -63,6 +63,16 @@ pub(super) struct KnownPools<'k, 'a> {
     validation: Vec<&'k Case<'k>>,
     pools: Vec<LogLinearPool>,
     cases: Vec<RankingCase>,
+    /// Where each member alone ranks each case's item.
+    ranks: Vec<Vec<usize>>,
+}
+
+/// What a member was replaced in: put back, nothing has to be ranked again.
+pub(super) struct Before<'a> {
+    member: Member<'a>,
+    pools: Vec<LogLinearPool>,
+    cases: Vec<RankingCase>,
+    ranks: Vec<Vec<usize>>,
 }
 
 impl<'k, 'a> KnownPools<'k, 'a> {
@@ -73,7 +83,8 @@ impl<'k, 'a> KnownPools<'k, 'a> {
     ) -> Result<Self, ProclivityError> {
         let is_new = |case: &&Case<'_>| !case.history.contains(&case.target);
         let validation = validation.iter().filter(is_new).collect();
-        let mut known = Self { choice, ensemble, validation, pools: vec![], cases: vec![] };
+        let (pools, cases, ranks) = (Vec::new(), Vec::new(), Vec::new());
+        let mut known = Self { choice, ensemble, validation, pools, cases, ranks };
         known.add([])?;
         Ok(known)
     }
@@ -89,20 +100,41 @@ impl<'k, 'a> KnownPools<'k, 'a> {
         self.cases = self.ensemble.each(&self.validation, |case, scores| {
             Ok(RankingCase::new(scores.view(), case.history, case.target, pools, top)?)
         })?;
+        let members = 0..self.ensemble.members.len();
+        let alone: Vec<Vec<f64>> = members.map(|member| self.alone(member)).collect();
+        let ranks = |case: &RankingCase| alone.iter().map(|of| case.rank(of).first).collect();
+        self.ranks = self.cases.par_iter().map(ranks).collect();
         Ok(())
     }
 
-    /// Puts another member into the place of one, which it returns. Of the pools only one stays known.
+    /// The weights of a member alone.
+    fn alone(&self, member: usize) -> Vec<f64> {
+        let mut weights = vec![0.0; self.ensemble.members.len()];
+        weights[member] = 1.0;
+        weights
+    }
+
+    /// Puts another member into the place of one. Of the pools only one stays known.
     pub(super) fn replace(
         &mut self,
         at: usize,
         member: Member<'a>,
         pool: &LogLinearPool,
-    ) -> Result<Member<'a>, ProclivityError> {
-        let before = replace(&mut self.ensemble.members[at], member);
-        self.pools.clear();
+    ) -> Result<Before<'a>, ProclivityError> {
+        let before = Before {
+            member: replace(&mut self.ensemble.members[at], member),
+            pools: take(&mut self.pools),
+            cases: take(&mut self.cases),
+            ranks: take(&mut self.ranks),
+        };
         self.add([pool.clone()])?;
         Ok(before)
+    }
+
+    /// Undoes a replacement.
+    pub(super) fn put_back(&mut self, at: usize, before: Before<'a>) {
+        self.ensemble.members[at] = before.member;
+        (self.pools, self.cases, self.ranks) = (before.pools, before.cases, before.ranks);
     }
 
     /// The cases under other scores of one member.
@@ -124,7 +156,8 @@ impl<'k, 'a> KnownPools<'k, 'a> {
         Ok(batches.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
     }
 
-    /// What a pool can be worth with another member in the place of one: a bound from above.
+    /// The NDCG@10 that a search from a pool counts with another member in the place of one: of the
+    /// weights that it finds a bound from above.
     pub(super) fn worth_with(
         &self,
         pool: &LogLinearPool,
@@ -136,53 +169,53 @@ impl<'k, 'a> KnownPools<'k, 'a> {
 
     /// Searches from a pool, and from likely pools of the members that have a weight in it.
     pub(super) fn weigh(&mut self, start: &LogLinearPool) -> Result<Weighed, ProclivityError> {
-        let mut starts = self.likely_pools(&left_out(start))?;
+        let left_out = left_out(start);
+        let mut starts = self.likely_pools(&left_out);
         starts.push(start.clone());
         self.add(starts.iter().cloned())?;
-        match self.highest(&starts)? {
-            Some((found, _)) => self.search(found),
-            None => self.best(&left_out(start)),
-        }
+        let (highest, _) = self.highest(&starts, &left_out)?;
+        self.search(highest)
     }
 
     /// The most likely pools without these members: over the cases whose item some member alone ranks
     /// in the list, near it, or anywhere. The likelihood of all cases is mostly of items that no
-    /// weights bring into the list.
-    fn likely_pools(&self, left_out: &[usize]) -> Result<Vec<LogLinearPool>, ProclivityError> {
-        let members = self.ensemble.members.len();
-        let alone = |member: usize| {
-            let mut weights = vec![0.0; members];
-            weights[member] = 1.0;
-            weights
+    /// weights bring into the list. As they are only starts, one that can't be fitted is none.
+    fn likely_pools(&self, left_out: &[usize]) -> Vec<LogLinearPool> {
+        let likely = |near: usize| {
+            let is_near = |(_, ranks): &(&RankingCase, &Vec<usize>)| {
+                let mut taking_part =
+                    ranks.iter().enumerate().filter(|(m, _)| !left_out.contains(m));
+                taking_part.any(|(_, &rank)| rank <= near)
+            };
+            let cases = self.cases.iter().zip(&self.ranks).filter(is_near);
+            let cases: Vec<&RankingCase> = cases.map(|(case, _)| case).collect();
+            LogLinearPool::fit(&cases, left_out).ok()
         };
-        let taking_part = (0..members).filter(|member| !left_out.contains(member));
-        let alone: Vec<Vec<f64>> = taking_part.map(alone).collect();
-        let mut pools = Vec::new();
-        for near in [self.choice.weights.cutoff, self.choice.top, usize::MAX] {
-            let is_near =
-                |case: &&RankingCase| alone.iter().any(|weights| case.rank(weights).first <= near);
-            let cases: Vec<&RankingCase> = self.cases.iter().filter(is_near).collect();
-            if !cases.is_empty() {
-                pools.push(LogLinearPool::fit(&cases, left_out)?);
-            }
-        }
-        Ok(pools)
+        [self.choice.weights.cutoff, self.choice.top, usize::MAX]
+            .into_iter()
+            .filter_map(likely)
+            .collect()
     }
 
-    /// The highest that a search from any of these pools finds, by its own count.
-    fn highest(&self, starts: &[LogLinearPool]) -> Result<Option<Weighed>, ProclivityError> {
-        let mut highest: Option<Weighed> = None;
+    /// The highest that a search from any of these pools finds, by its own count; a known pool without
+    /// these members where none is higher.
+    fn highest(
+        &self,
+        starts: &[LogLinearPool],
+        left_out: &[usize],
+    ) -> Result<Weighed, ProclivityError> {
+        let mut highest = self.best(left_out)?;
         for start in starts {
             let found = self.choice.weights.fit(start, &self.cases)?;
-            if highest.as_ref().is_none_or(|highest| found.1 > highest.1) {
-                highest = Some(found);
+            if found.1 > highest.1 {
+                highest = found;
             }
         }
         Ok(highest)
     }
 
     /// Searches from a pool, and again with the rivals of what was found, until the NDCG@10 that the
-    /// search counts is that of the ranking.
+    /// search counts is that of the ranking: the best known pool of its members then.
     fn search(&mut self, start: LogLinearPool) -> Result<Weighed, ProclivityError> {
         let left_out = left_out(&start);
         let mut start = start;
@@ -191,69 +224,60 @@ impl<'k, 'a> KnownPools<'k, 'a> {
             if !self.pools.contains(&found) {
                 self.add([found.clone()])?;
             }
-            let ndcg = self.choice.weights.ndcg(&found, &self.cases)?;
-            if ndcg >= bound - AGREEMENT {
-                return Ok((found, ndcg));
+            if self.choice.weights.ndcg(&found, &self.cases)? >= bound - AGREEMENT {
+                break;
             }
             (start, _) = self.best(&left_out)?;
         }
         self.best(&left_out)
     }
 
-    /// The best known pool without these members.
+    /// The best known pool without these members; each other member alone is known.
     fn best(&self, left_out: &[usize]) -> Result<Weighed, ProclivityError> {
-        let mut best: Option<(&LogLinearPool, f64)> = None;
-        for pool in &self.pools {
-            if left_out.iter().any(|&member| pool.weights()[member] != 0.0) {
-                continue;
-            }
-            let ndcg = self.choice.weights.ndcg(pool, &self.cases)?;
-            if best.is_none_or(|(_, most)| ndcg > most) {
+        let members = 0..self.ensemble.members.len();
+        let mut known = self.pools.clone();
+        for member in members.filter(|member| !left_out.contains(member)) {
+            known.push(LogLinearPool::new(self.alone(member))?);
+        }
+        known.retain(|pool| left_out.iter().all(|&member| pool.weights()[member] == 0.0));
+        let mut best: Option<Weighed> = None;
+        for pool in known {
+            let ndcg = self.choice.weights.ndcg(&pool, &self.cases)?;
+            if best.as_ref().is_none_or(|&(_, most)| ndcg > most) {
                 best = Some((pool, ndcg));
             }
         }
-        best.map(|(pool, ndcg)| (pool.clone(), ndcg))
-            .ok_or(ProclivityError::Empty { what: "pools" })
+        best.ok_or(ProclivityError::Empty { what: "members with a weight" })
     }
 
     /// Leaves out members one by one, the others being weighed anew, as long as all of them together
-    /// cost less than `worth`. Never less than the best member alone.
+    /// cost less than `worth`.
     pub(super) fn drop_members(&mut self, found: Weighed) -> Result<Weighed, ProclivityError> {
-        let (weights, members) = (&self.choice.weights, found.0.weights().len());
-        let (mut pool, mut best) = found;
-        let mut highest = best;
-        while members - left_out(&pool).len() > 1 {
-            let mut fewer: Option<Weighed> = None;
-            for member in (0..members).filter(|&member| pool.weights()[member] != 0.0) {
-                let mut left_out = left_out(&pool);
-                left_out.push(member);
-                let mut starts = self.likely_pools(&left_out)?;
+        let (mut pool, mut ndcg) = found;
+        let mut least = ndcg - self.choice.worth;
+        loop {
+            let gone = left_out(&pool);
+            let kept: Vec<usize> =
+                (0..pool.weights().len()).filter(|member| !gone.contains(member)).collect();
+            let mut fewer: Vec<Weighed> = Vec::new();
+            for &member in kept.iter().filter(|_| kept.len() > 1) {
+                let left_out = [&gone[..], &[member]].concat();
+                let mut starts = self.likely_pools(&left_out);
                 starts.push(without(&pool, &left_out)?);
-                let found = self.highest(&starts)?;
-                if found.as_ref().map(|found| found.1) > fewer.as_ref().map(|fewer| fewer.1) {
-                    fewer = found;
+                fewer.push(self.highest(&starts, &left_out)?);
+            }
+            fewer.sort_by(|a, b| b.1.total_cmp(&a.1));
+            let mut found = None;
+            for (start, _) in fewer.into_iter().take_while(|&(_, bound)| bound > least) {
+                found = Some(self.search(start)?).filter(|&(_, ndcg)| ndcg > least);
+                if found.is_some() {
+                    break;
                 }
             }
-            let Some((start, _)) = fewer.filter(|fewer| fewer.1 > highest - self.choice.worth)
-            else {
-                break;
-            };
-            let found = self.search(start)?;
-            if found.1 <= highest - self.choice.worth {
-                break;
-            }
-            (pool, best) = found;
-            highest = highest.max(best);
+            let Some(found) = found else { break };
+            (pool, ndcg) = found;
+            least = least.max(ndcg - self.choice.worth);
         }
-        for member in 0..members {
-            let mut alone = vec![0.0; members];
-            alone[member] = 1.0;
-            let alone = LogLinearPool::new(alone)?;
-            let ndcg = weights.ndcg(&alone, &self.cases)?;
-            if ndcg > best {
-                (pool, best) = (alone, ndcg);
-            }
-        }
-        Ok((pool, best))
+        Ok((pool, ndcg))
     }
 }
