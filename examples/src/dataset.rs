@@ -34,7 +34,10 @@ impl DatasetArguments {
             let items = self.items.as_deref().ok_or("sequences need --items FILE")?;
             return Ok(sequences(events, items, ErrorPolicy::Fail)?);
         }
-        let preset: Preset = self.name.parse()?;
+        let preset = self
+            .name
+            .parse::<Preset>()
+            .map_err(|error| format!("{error}, or sequences with --events and --items"))?;
         let folder = self.data.as_deref().ok_or("a preset needs --data DIR")?;
         Ok(load(preset, folder)?)
     }

@@ -1,6 +1,9 @@
 //! A fitted member: a score for every item after each of several histories.
 
-use ndarray::{Array2, ArrayViewMut2, Axis};
+use std::collections::HashMap;
+use std::sync::Mutex;
+
+use ndarray::{Array1, Array2, ArrayViewMut2, Axis};
 use proclivity_encoder::NextItemModel;
 use proclivity_posterior::{
     Ease, EaseModel, HypothesisModel, HypothesisScores, Linear, LinearModel, NextStep,
@@ -40,8 +43,8 @@ pub(super) enum Member<'a> {
         decay: f64,
     },
     Popularity(Vec<f64>),
-    /// At least one.
-    Sequence(&'a [NextItemModel]),
+    /// At least one, and what they say after histories that are kept.
+    Sequence(&'a [NextItemModel], HashMap<Vec<u32>, Array1<f32>>),
     Hypotheses(HypothesisModel),
 }
 
@@ -50,6 +53,9 @@ type OfHistory<'a> = dyn Fn(&[u32]) -> Result<Vec<f64>, ProclivityError> + Sync 
 
 /// What a cosine is multiplied by.
 const COSINE_SCALE: f64 = 6.0;
+
+/// Histories whose scores are computed at once to be kept.
+const KEPT_AT_ONCE: usize = 1024;
 
 /// Scores of linear models are at least this before their logarithm is taken.
 const FLOOR: f64 = 1e-4;
@@ -92,7 +98,7 @@ impl<'a> Member<'a> {
             MemberConfig::Sequence if data.sequence.is_empty() => {
                 return Err(ProclivityError::Empty { what: "sequence encoders" });
             }
-            MemberConfig::Sequence => Self::Sequence(data.sequence),
+            MemberConfig::Sequence => Self::Sequence(data.sequence, HashMap::new()),
             MemberConfig::Hypotheses(config) => {
                 let scores =
                     data.hypotheses.ok_or(ProclivityError::Empty { what: "hypotheses" })?;
@@ -114,10 +120,7 @@ impl<'a> Member<'a> {
         mut out: ArrayViewMut2<'_, f64>,
     ) -> Result<(), ProclivityError> {
         let items = out.ncols();
-        let mut seen = histories.iter().copied().flatten();
-        if let Some(&item) = seen.find(|&&item| item as usize >= items) {
-            return Err(PosteriorError::UnknownItem { item, items }.into());
-        }
+        check(histories, items)?;
         let mut each = |of: &OfHistory<'_>| {
             let rows = out.axis_iter_mut(Axis(0)).into_par_iter().zip(histories);
             rows.try_for_each(|(mut row, history)| {
@@ -160,24 +163,81 @@ impl<'a> Member<'a> {
                 Ok(())
             }
             Self::Hypotheses(model) => each(&|history| Ok(model.predict(history)?)),
-            Self::Sequence(models) => {
-                let rows: Vec<_> = out.axis_iter_mut(Axis(0)).map(std::sync::Mutex::new).collect();
-                for (at, model) in models.iter().enumerate() {
-                    model.for_each_log_probs(histories, &|position, log_probs| {
-                        if let Ok(mut row) = rows[position].lock() {
-                            for (sum, &log_prob) in row.iter_mut().zip(log_probs) {
-                                let log_prob = f64::from(log_prob);
-                                *sum = if at == 0 { log_prob } else { log_add_exp(*sum, log_prob) };
-                            }
-                        }
-                    })?;
+            Self::Sequence(models, kept) => {
+                let (known, unknown): (Vec<usize>, Vec<usize>) =
+                    (0..histories.len()).partition(|&at| kept.contains_key(histories[at]));
+                for at in known {
+                    out.row_mut(at)
+                        .zip_mut_with(&kept[histories[at]], |to, &from| *to = from.into());
                 }
-                drop(rows);
-                out -= (models.len() as f64).ln();
+                let asked: Vec<&[u32]> = unknown.iter().map(|&at| histories[at]).collect();
+                let said = mean_log_probs(models, &asked, items)?;
+                for (at, said) in unknown.into_iter().zip(said.rows()) {
+                    out.row_mut(at).zip_mut_with(&said, |to, &from| *to = from.into());
+                }
                 Ok(())
             }
         }
     }
+
+    /// Keeps the scores after these histories, if computing them takes long.
+    pub(super) fn keep(
+        &mut self,
+        histories: &[&[u32]],
+        items: usize,
+    ) -> Result<(), ProclivityError> {
+        if let Self::Sequence(models, kept) = self {
+            check(histories, items)?;
+            for histories in histories.chunks(KEPT_AT_ONCE) {
+                let said = mean_log_probs(models, histories, items)?;
+                let rows = histories.iter().map(|history| history.to_vec());
+                kept.extend(rows.zip(said.rows().into_iter().map(|row| row.to_owned())));
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps no scores any longer.
+    pub(super) fn forget(&mut self) {
+        if let Self::Sequence(_, kept) = self {
+            *kept = HashMap::new();
+        }
+    }
+}
+
+fn check(histories: &[&[u32]], items: usize) -> Result<(), ProclivityError> {
+    let mut seen = histories.iter().copied().flatten();
+    match seen.find(|&&item| item as usize >= items) {
+        Some(&item) => Err(PosteriorError::UnknownItem { item, items }.into()),
+        None => Ok(()),
+    }
+}
+
+/// The logarithm of the encoders' mean probabilities, `[histories, items]`.
+fn mean_log_probs(
+    models: &[NextItemModel],
+    histories: &[&[u32]],
+    items: usize,
+) -> Result<Array2<f32>, ProclivityError> {
+    let mut sums = Array2::zeros((histories.len(), items));
+    let rows: Vec<_> = sums.axis_iter_mut(Axis(0)).map(Mutex::new).collect();
+    for (at, model) in models.iter().enumerate() {
+        model.for_each_log_probs(histories, &|position, log_probs| {
+            if let Ok(mut row) = rows[position].lock() {
+                let add = |sum: &mut f32, &log_prob: &f32| {
+                    *sum = if at == 0 {
+                        log_prob
+                    } else {
+                        log_add_exp((*sum).into(), log_prob.into()) as f32
+                    };
+                };
+                row.iter_mut().zip(log_probs).for_each(|(sum, log_prob)| add(sum, log_prob));
+            }
+        })?;
+    }
+    drop(rows);
+    sums -= (models.len() as f32).ln();
+    Ok(sums)
 }
 
 /// The direction of the decayed mean of each history's embeddings, `[histories, dim]`; zeros for an

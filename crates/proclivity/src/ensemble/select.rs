@@ -16,7 +16,7 @@ use crate::{
 
 /// How an ensemble is chosen: each member's hyper-parameters by the NDCG@10 that it has alone, then
 /// weights by that of the pool, then each member's hyper-parameters anew by what the pool is worth
-/// with it, then members that bring nothing are left out.
+/// with it, once and again, then members that bring nothing are left out.
 ///
 /// Weights are searched over each validation case's strongest rivals. The pool that is found is then
 /// ranked among all items, what stands in front there joins the rivals, and the search goes on until
@@ -28,8 +28,10 @@ use crate::{
 /// | `cubic_items` | 20,000 | largest catalog for members whose cost is cubic in the items | any |
 /// | `two_timescale_items` | 5,000 | largest catalog for EASE and for linear members of two timescales | any |
 /// | `sweeps` | 1 | passes over the parameters of next-step and of the linear model, alone and in the pool | any |
+/// | `passes` | 2 | passes over all members in the pool; one that changes nothing is the last | any |
 /// | `top` | 50 | rivals by each member and pool that a validation case keeps | from the cutoff |
 /// | `worth` | 0.0002 | NDCG@10 on validation that the members left out may cost together | any |
+/// | `kept_scores` | 500 million | scores by sequence encoders that are kept while choosing, 4 bytes each, instead of computed again | any |
 /// | `weights` | [`WeightSearch`] | the search of weights | |
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -38,8 +40,10 @@ pub struct EnsembleSearch {
     pub cubic_items: usize,
     pub two_timescale_items: usize,
     pub sweeps: usize,
+    pub passes: usize,
     pub top: usize,
     pub worth: f64,
+    pub kept_scores: usize,
     pub weights: WeightSearch,
 }
 
@@ -49,8 +53,10 @@ impl Default for EnsembleSearch {
             cubic_items: 20_000,
             two_timescale_items: 5_000,
             sweeps: 1,
+            passes: 2,
             top: 50,
             worth: 2e-4,
+            kept_scores: 500_000_000,
             weights: WeightSearch::default(),
         }
     }
@@ -102,7 +108,8 @@ impl EnsembleSearch {
         let validation: Vec<Case<'_>> = validation.iter().filter(is_new).copied().collect();
         let validation = &validation[..];
         let candidates = Candidates::of(self, data);
-        let steps = 2.0 * candidates.iter().map(Candidates::count).sum::<usize>() as f64 + 10.0;
+        let one_pass = candidates.iter().map(Candidates::count).sum::<usize>();
+        let steps = ((1 + self.passes) * one_pass + 2) as f64;
         let mut behind = 0;
         let mut step = |what: &str| {
             progress(what, (f64::from(behind) / steps).min(1.0));
@@ -123,8 +130,16 @@ impl EnsembleSearch {
         let start = ensemble.pool.clone();
         let mut known = KnownPools::new(self, ensemble, validation)?;
         let mut found = known.weigh(&start)?;
-        let tried_in_pool =
-            self.choose_in_pool(&mut known, &mut found, &mut configs, data, train, &mut step)?;
+        let mut tried_in_pool = Vec::new();
+        for _ in 0..self.passes {
+            let before = found.clone();
+            let tried =
+                self.choose_in_pool(&mut known, &mut found, &mut configs, data, train, &mut step)?;
+            tried_in_pool.extend(tried);
+            if found == before {
+                break;
+            }
+        }
         step("leaving out members");
         let (pool, ndcg) = known.drop_members(found)?;
         progress("leaving out members", 1.0);
@@ -169,7 +184,7 @@ impl EnsembleSearch {
     }
 
     /// Chooses each member's candidate anew, by what the pool is worth with it. One that isn't worth
-    /// more when all items are ranked stays out.
+    /// more when all items are ranked stays out, as does a member of weight 0.
     fn choose_in_pool<'a>(
         &self,
         known: &mut KnownPools<'_, 'a>,
@@ -181,17 +196,26 @@ impl EnsembleSearch {
     ) -> Result<Vec<Trial>, ProclivityError> {
         let mut tried = Vec::new();
         for (at, (config, candidates)) in configs.iter_mut().enumerate() {
-            if candidates.count() == 1 {
+            if candidates.count() == 1 || found.0.weights()[at] == 0.0 {
                 continue;
             }
-            let best = candidates.best(Some(config), self.sweeps, |config| {
-                step(&format!("{} in the pool", config.name()));
-                let ndcg = known.worth_with(&found.0, at, &Member::fit(config, train, data)?)?;
-                tried.push(Trial { member: config.clone(), ndcg });
-                Ok::<_, ProclivityError>(ndcg)
+            let mut best: Option<(MemberConfig, Member<'a>, f64)> = None;
+            let incumbent = known.worth(&found.0)?;
+            candidates.best(Some(config), self.sweeps, |candidate| {
+                step(&format!("{} in the pool", candidate.name()));
+                if candidate == &*config {
+                    return Ok::<_, ProclivityError>(incumbent);
+                }
+                let member = Member::fit(candidate, train, data)?;
+                let ndcg = known.worth_with(&found.0, at, &member)?;
+                tried.push(Trial { member: candidate.clone(), ndcg });
+                if ndcg > best.as_ref().map_or(incumbent, |best| best.2) {
+                    best = Some((candidate.clone(), member, ndcg));
+                }
+                Ok(ndcg)
             })?;
-            let Some(best) = best.filter(|best| best != config) else { continue };
-            let before = known.replace(at, Member::fit(&best, train, data)?, &found.0)?;
+            let Some((best, member, _)) = best else { continue };
+            let before = known.replace(at, member, &found.0)?;
             let anew = known.weigh(&found.0)?;
             if anew.1 > found.1 {
                 (*found, *config) = (anew, best);

@@ -38,6 +38,7 @@ impl EnsembleSearch {
         let start = ensemble.pool.clone();
         let mut known = KnownPools::new(self, ensemble, validation)?;
         let (pool, ndcg) = known.weigh(&start)?;
+        known.ensemble.members.iter_mut().for_each(Member::forget);
         Ok((known.ensemble.with_pool(pool)?, ndcg))
     }
 }
@@ -82,7 +83,12 @@ impl<'k, 'a> KnownPools<'k, 'a> {
         validation: &'k [Case<'k>],
     ) -> Result<Self, ProclivityError> {
         let is_new = |case: &&Case<'_>| !case.history.contains(&case.target);
-        let validation = validation.iter().filter(is_new).collect();
+        let validation: Vec<&Case<'_>> = validation.iter().filter(is_new).collect();
+        let kept = validation.iter().take(choice.kept_scores / ensemble.items.max(1));
+        let kept: Vec<&[u32]> = kept.map(|case| case.history).collect();
+        let mut ensemble = ensemble;
+        let items = ensemble.items;
+        ensemble.members.iter_mut().try_for_each(|member| member.keep(&kept, items))?;
         let (pools, cases, ranks) = (Vec::new(), Vec::new(), Vec::new());
         let mut known = Self { choice, ensemble, validation, pools, cases, ranks };
         known.add([])?;
@@ -154,6 +160,11 @@ impl<'k, 'a> KnownPools<'k, 'a> {
             with_scores.collect::<Result<Vec<_>, ProclivityError>>()
         });
         Ok(batches.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
+    }
+
+    /// The NDCG@10 that a search from a pool counts.
+    pub(super) fn worth(&self, pool: &LogLinearPool) -> Result<f64, ProclivityError> {
+        Ok(self.choice.weights.fit(pool, &self.cases)?.1)
     }
 
     /// The NDCG@10 that a search from a pool counts with another member in the place of one: of the
