@@ -93,11 +93,13 @@ impl NextStep {
     }
 
     /// The same model with its rows P(·|i) written out in single precision, where smoothing adds up
-    /// more counts for the rows than there are pairs of items: predictives then cost one pass over
-    /// the catalog for each item of the history. It takes 4 bytes for each pair of items. Other
-    /// models, such as those of large catalogs, stay as they are.
+    /// so many counts for the rows that this is faster: predictives then cost one pass over the
+    /// catalog for each item of the history. It takes 4 bytes for each pair of items. Other models,
+    /// such as those of large catalogs, stay as they are.
     #[must_use]
     pub fn tabulated(mut self) -> Self {
+        // To add a count where it belongs takes as long as to add so many that lie in a row.
+        const SCATTERED: usize = 4;
         let items = self.rows.len();
         let smoothing = self.config().kernel_smoothing > 0.0;
         let counts = |item: u32| self.rows[item as usize].counts().len();
@@ -107,7 +109,7 @@ impl NextStep {
                 counts(item) + near.map(|(near, _)| counts(near)).sum::<usize>()
             })
             .sum();
-        if added > items * items {
+        if SCATTERED * added > items * items {
             let mut table = Array2::zeros((items, items));
             let rows = table.axis_iter_mut(Axis(0)).into_par_iter().enumerate();
             rows.for_each_init(
