@@ -87,7 +87,8 @@ struct Arguments {
     #[arg(long, default_value_t = 0)]
     cold_seed: u64,
     /// Measures also how well the next item of users is ranked after 0, 1, 2, 3 and 5 events, this
-    /// share of all users being left out of the fit.
+    /// share of all users being left out of the fit, and as many to weigh members on histories as
+    /// short.
     #[arg(long)]
     cold_users: Option<f64>,
     /// Another checkpoint to compare with on cold items.
@@ -255,7 +256,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         None => Vec::new(),
         Some(share) => {
             let users = sequences.items();
-            cold_users(&config, users, share, arguments.seed, &data, &ties)?
+            cold_users(&search, &config, users, share, arguments.seed, &data, &ties)?
         }
     };
     #[cfg(feature = "report")]
@@ -291,8 +292,8 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     if !arguments.json {
         for row in &new_users {
             println!(
-                "new users, {} events      HR@10 {:.4}  NDCG@10 {:.4}  popularity's HR@10 {:.4}  ({} users)",
-                row.events, row.hr, row.ndcg, row.popularity_hr, row.users
+                "new users, events known {}   HR@10 {:.4}, weighed on histories as short {:.4}, popularity's {:.4}  ({} users)",
+                row.events, row.hr, row.weighed_hr, row.popularity_hr, row.users
             );
         }
         return Ok(());

@@ -4,9 +4,9 @@ use std::error::Error;
 
 use proclivity::eval::metrics::{hit_rate, ndcg};
 use proclivity::eval::{Case, FullRankingConfig, Popularity};
-use proclivity::posterior::Predictive;
+use proclivity::posterior::{LogLinearPool, Predictive};
 use proclivity::rank::TieBreak;
-use proclivity::{EnsembleConfig, EnsembleData, MemberConfig, item_counts};
+use proclivity::{EnsembleConfig, EnsembleData, EnsembleSearch, MemberConfig, item_counts};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
@@ -30,6 +30,12 @@ pub struct ColdUsersRow {
     /// NDCG@10 of the ensemble.
     #[serde(rename = "ndcg@10")]
     pub ndcg: f64,
+    /// HR@10 of the ensemble under the weights of so short a history.
+    #[serde(rename = "weighed_hr@10")]
+    pub weighed_hr: f64,
+    /// NDCG@10 of the ensemble under the weights of so short a history.
+    #[serde(rename = "weighed_ndcg@10")]
+    pub weighed_ndcg: f64,
     /// HR@10 of popularity.
     #[serde(rename = "popularity_hr@10")]
     pub popularity_hr: f64,
@@ -38,9 +44,14 @@ pub struct ColdUsersRow {
 /// Fits on all but a share of the users, and ranks the first, second, third, fourth and sixth item
 /// of those who are left and have so many. A trained sequence encoder, which knows them, is left out.
 ///
+/// Weights that were chosen on whole histories needn't suit short ones. So the ensemble is also
+/// weighed anew at each length, on the histories of as many other users, who are left out of a fit
+/// likewise.
+///
 /// # Errors
-/// What fitting or ranking refuses, and when no user has six events.
+/// What fitting, weighing or ranking refuses, and when no users with six events are left to weigh on.
 pub fn cold_users(
+    search: &EnsembleSearch,
     config: &EnsembleConfig,
     users: &[Vec<u32>],
     share: f64,
@@ -48,41 +59,72 @@ pub fn cold_users(
     data: &EnsembleData<'_>,
     ties: &TieBreak,
 ) -> Result<Vec<ColdUsersRow>, Box<dyn Error>> {
+    let config = config.without(|member| *member == MemberConfig::Sequence);
+    // Without a history the members that need one are silent, and the pool's weight of popularity,
+    // which corrects theirs, would turn the order around.
+    let silent = config.weights().iter().all(|&weight| weight == 0.0);
+    let is_silent = |events| events == 0 || silent;
+
     let longest = KNOWN[KNOWN.len() - 1];
     let mut long: Vec<usize> = (0..users.len()).filter(|&u| users[u].len() > longest).collect();
     long.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
-    long.truncate((share * users.len() as f64).ceil() as usize);
-    let mut held_out = vec![false; users.len()];
-    long.iter().for_each(|&user| held_out[user] = true);
-    let train: Vec<&[u32]> =
-        users.iter().zip(&held_out).filter(|(_, out)| !**out).map(|(u, _)| &u[..]).collect();
-    let config = config.without(|member| *member == MemberConfig::Sequence);
-    let ensemble = config.fit(&train, data)?;
+    let size = (share * users.len() as f64).ceil() as usize;
+    let (new, others) = long.split_at(size.min(long.len()));
+    let weighed_on = &others[..size.min(others.len())];
+    let without = |left_out: &[&[usize]]| {
+        let mut kept: Vec<&[u32]> = users.iter().map(Vec::as_slice).collect();
+        left_out.iter().copied().flatten().for_each(|&user| kept[user] = &[]);
+        kept.retain(|items| !items.is_empty());
+        kept
+    };
+    let after = |of: &[usize], events: usize| -> Vec<Case<'_>> {
+        let case = |&user: &usize| {
+            let items = &users[user];
+            Case { user: user as u32, history: &items[..events], target: items[events] }
+        };
+        of.iter().map(case).collect()
+    };
+
+    let chosen = LogLinearPool::new(config.weights())?;
+    let mut pools = vec![chosen.clone(); KNOWN.len()];
+    let mut ensemble = config.fit(&without(&[new, weighed_on]), data)?;
+    for (pool, &events) in pools.iter_mut().zip(&KNOWN).filter(|(_, k)| !is_silent(**k)) {
+        ensemble = ensemble.with_pool(chosen.clone())?;
+        (ensemble, _) = search.weigh(ensemble, &after(weighed_on, events))?;
+        *pool = ensemble.pool().clone();
+    }
+
+    let train = without(&[new]);
+    let mut ensemble = config.fit(&train, data)?;
     let counts = item_counts(&train, data.items);
     let popularity = Popularity::new(&counts, 1.0)?;
     let ranking = FullRankingConfig::default().build(&counts, ties)?;
-    KNOWN
-        .iter()
-        .map(|&events| {
-            let of = |&user: &usize| Case {
-                user: user as u32,
-                history: &users[user][..events],
-                target: users[user][events],
-            };
-            let cases: Vec<Case<'_>> = long.iter().map(of).collect();
-            // Without a history the members that need one are silent, and the pool's weight of
-            // popularity, which corrects theirs, would turn the order around.
-            let silent = events == 0 || config.weights().iter().all(|&weight| weight == 0.0);
-            let model: &dyn Predictive = if silent { &popularity } else { &ensemble };
-            let ours = ranking.evaluate(model, &cases, &|_| {})?;
-            let theirs = ranking.evaluate(&popularity, &cases, &|_| {})?;
-            Ok(ColdUsersRow {
-                events,
-                users: cases.len(),
-                hr: mean(&ours.values(|ranks| hit_rate(ranks, 10))),
-                ndcg: mean(&ours.values(|ranks| ndcg(ranks, 10))),
-                popularity_hr: mean(&theirs.values(|ranks| hit_rate(ranks, 10))),
-            })
-        })
-        .collect()
+    let mut rows = Vec::new();
+    for (pool, events) in pools.into_iter().zip(KNOWN) {
+        let cases = after(new, events);
+        let rank = |model: &dyn Predictive| -> Result<[f64; 2], Box<dyn Error>> {
+            let model = if is_silent(events) { &popularity } else { model };
+            let ranked = ranking.evaluate(model, &cases, &|_| {})?;
+            Ok([
+                mean(&ranked.values(|ranks| hit_rate(ranks, 10))),
+                mean(&ranked.values(|ranks| ndcg(ranks, 10))),
+            ])
+        };
+        ensemble = ensemble.with_pool(chosen.clone())?;
+        let [hr, ndcg] = rank(&ensemble)?;
+        ensemble = ensemble.with_pool(pool)?;
+        let [weighed_hr, weighed_ndcg] = rank(&ensemble)?;
+        let [popularity_hr, _] = rank(&popularity)?;
+        let users = cases.len();
+        rows.push(ColdUsersRow {
+            events,
+            users,
+            hr,
+            ndcg,
+            weighed_hr,
+            weighed_ndcg,
+            popularity_hr,
+        });
+    }
+    Ok(rows)
 }

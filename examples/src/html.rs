@@ -181,8 +181,11 @@ impl Contents<'_> {
             }
             Ok(Series::new(name, points))
         };
-        let series =
-            vec![curve("ensemble", |row| row.hr)?, curve("popularity", |row| row.popularity_hr)?];
+        let series = vec![
+            curve("ensemble", |row| row.hr)?,
+            curve("weighed on histories as short", |row| row.weighed_hr)?,
+            curve("popularity", |row| row.popularity_hr)?,
+        ];
         let (x, y) = (Axis::linear("events seen"), Axis::linear("HR@10").with_format(SHARE));
         let caption =
             "Users of whom nothing was known, after their first events; Wilson intervals of 95 %.";
