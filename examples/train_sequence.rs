@@ -153,15 +153,13 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         }
         TrainProgress::Epoch(epoch) => bar.suspend(|| {
             let metric = |name: &str| epoch.metrics.get(name).copied().unwrap_or(f64::NAN);
-            eprintln!(
-                "epoch {:>3}: loss {:.4}, validation {:.4}, HR@10 {:.4}, NDCG@10 {:.4}, {:.0} s",
-                epoch.epoch,
-                epoch.train_loss,
-                epoch.validation_loss,
-                metric("hr@10"),
-                metric("ndcg@10"),
-                epoch.seconds
-            );
+            eprint!("epoch {:>3}: loss {:.4}, ", epoch.epoch, epoch.train_loss);
+            // A refit leaves nothing to validate on.
+            if !validation.is_empty() {
+                let (loss, hr, ndcg) = (epoch.validation_loss, metric("hr@10"), metric("ndcg@10"));
+                eprint!("validation {loss:.4}, HR@10 {hr:.4}, NDCG@10 {ndcg:.4}, ");
+            }
+            eprintln!("{:.0} s", epoch.seconds);
         }),
         _ => {}
     };
