@@ -220,8 +220,9 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
             _ => Vec::new(),
         };
         let sequence = if refitted.is_empty() { &encoders } else { &refitted };
+        let known = &data;
         let data = EnsembleData { sequence, ..data };
-        let mut result = evaluate(variant, last, &config, &split, &data, &ties)?;
+        let mut result = evaluate(variant, last, &config, &split, known, &data, &ties)?;
         result.json.append(&mut chosen);
         result.json.extend([
             ("select_seconds".to_owned(), json!(select_seconds)),
@@ -309,12 +310,14 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Fits and calibrates as a variant has it, and measures on the test.
+/// Fits and calibrates as a variant has it, and measures on the test. Calibration is learned with the
+/// sequence encoders in `known`, to which validation is new.
 fn evaluate(
     variant: Variant,
     last: bool,
     config: &EnsembleConfig,
     split: &Split<'_>,
+    known: &EnsembleData<'_>,
     data: &EnsembleData<'_>,
     ties: &TieBreak,
 ) -> Result<Evaluated, Box<dyn Error>> {
@@ -331,7 +334,7 @@ fn evaluate(
         _ => (&split.train, &behind),
     };
     let start = Instant::now();
-    let behind = config.fit(calibrated_on, data)?;
+    let behind = config.fit(calibrated_on, known)?;
     let calibration = behind.calibration(&split.validation)?;
     let calibrate_seconds = start.elapsed().as_secs_f64();
 
