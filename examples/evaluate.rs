@@ -89,7 +89,7 @@ struct Arguments {
     /// Measures also how well the next item of users is ranked after 0, 1, 2, 3 and 5 events, this
     /// share of all users being left out of the fit, and as many to weigh members on histories as
     /// short.
-    #[arg(long)]
+    #[arg(long, value_parser = share)]
     cold_users: Option<f64>,
     /// Another checkpoint to compare with on cold items.
     #[arg(long, requires = "cold_items")]
@@ -374,6 +374,14 @@ fn evaluate(
         ("validation_deciles".to_owned(), json!(validation_deciles)),
     ]);
     Ok(Evaluated { name, evaluation, json, deciles, validation_deciles })
+}
+
+/// A share of the users, which leaves some of them.
+fn share(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(share) if share > 0.0 && share < 1.0 => Ok(share),
+        _ => Err("a number between 0 and 1, such as 0.1, is expected".to_owned()),
+    }
 }
 
 fn tempered(member: &MemberConfig) -> Option<HypothesisConfig> {

@@ -71,6 +71,14 @@ pub fn cold_users(
     let size = (share * users.len() as f64).ceil() as usize;
     let (new, others) = long.split_at(size.min(long.len()));
     let weighed_on = &others[..size.min(others.len())];
+    if weighed_on.is_empty() {
+        let long = long.len();
+        return Err(format!(
+            "a share of {share} leaves no new users to weigh on: {long} of {} have more than {longest} events",
+            users.len()
+        )
+        .into());
+    }
     let without = |left_out: &[&[usize]]| {
         let mut kept: Vec<&[u32]> = users.iter().map(Vec::as_slice).collect();
         left_out.iter().copied().flatten().for_each(|&user| kept[user] = &[]);
